@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * control: the control socket: requests and responses as JSON Lines over a Unix stream socket, both
+ * ends. A request is {"command":"status",...arguments}; a response {"ok":true,"result":{...}} or
+ * {"ok":false,"exit":1,"errors":[{"file","line","key","message"}]}. One object a line, at most
+ * CONTROL_LINE_MAX bytes.
+ *
+ * A line that is no request is answered with an error and the connection goes on; a line that is
+ * too long is answered and the connection closed. Requests may be pipelined; a client may close its
+ * sending half and still gets its answers, and the newline of its last request may be missing.
+ *
+ * Threads: a server belongs to the thread of its event_base; a client call belongs to its caller.
+ * Units: sizes are bytes, times are milliseconds.
+ * Source: JSON Lines, RFC 8259; unix(7) for SO_PEERCRED.
+ */
+#pragma once
+
+#include "base/err.h"
+
+#include <event2/event.h>
+#include <jansson.h>
+#include <stdint.h>
+
+#define CONTROL_SOCKET      "/run/trefoil/control.sock" /* where the daemon listens by default */
+#define CONTROL_LINE_MAX    (16u << 20)                 /* bytes without the newline */
+#define CONTROL_CLIENTS_MAX 64
+#define CONTROL_IDLE_MS     60000      /* a client without a whole request for so long is closed */
+#define CONTROL_OUTPUT_MAX  (1u << 20) /* unread bytes above which a client's requests wait */
+
+/* Exit codes of the programs and of responses. */
+enum control_exit {
+	CONTROL_DONE = 0,
+	CONTROL_REFUSED = 1,
+	CONTROL_USAGE = 2,
+	CONTROL_UNREACHABLE = 3,
+	CONTROL_NOT_PERMITTED = 4,
+};
+
+/* Who asks: peer credentials of the socket. */
+struct control_peer {
+	uint32_t uid, gid, pid;
+};
+
+/* Answer one request. Returns a NEW response object (control_ok, control_refuse), never NULL. */
+typedef json_t *control_handler_fn(
+	void *context, const struct control_peer *peer, const json_t *request);
+
+struct control_command {
+	const char *name;
+	control_handler_fn *handler;
+};
+
+struct control_server;
+
+/* What one server allows its clients; starts as the constants above. */
+struct control_limits {
+	unsigned int n_clients_max;
+	unsigned int idle_ms; /* also the time that a client has for reading its answers */
+	size_t output_max;
+};
+
+/* Listen at `path` (mode 0660; a stale socket file is replaced, a live one is EADDRINUSE).
+ * `commands` ends with a NULL name and must outlive the server, like `context`, which may be NULL.
+ * Returns NULL and sets errno; `e` (NULL allowed) says what to do: EADDRINUSE (a daemon listens),
+ * EEXIST (no socket but another file), EBUSY (another process is starting there), ENOENT (no
+ * directory), EACCES, ENAMETOOLONG, ENOMEM... A handler must not free the server. */
+struct control_server *control_server_new(struct event_base *base, const char *path,
+	const struct control_command *commands, void *context, struct err *e);
+
+/* Other limits than the constants, for clients that connect from now on. Zeros keep what is set. */
+void control_server_limit(struct control_server *s, const struct control_limits *limits);
+
+/* Connected clients. */
+unsigned int control_server_count(const struct control_server *s);
+
+/* Closes all, removes the socket unless it was replaced meanwhile. NULL allowed. */
+void control_server_free(struct control_server *s);
+
+/* Responses. control_ok takes over `result` (NULL = {}). Bytes that are no UTF-8 become '?'. */
+json_t *control_ok(json_t *result);
+json_t *control_refuse(enum control_exit code, const struct err *errors, unsigned int n_errors);
+
+/* What a response says: CONTROL_DONE and the BORROWED *result (never NULL then), or another code
+ * and its errors added to `errors` (at least one, whatever the response looks like). */
+enum control_exit control_outcome(
+	const json_t *response, const json_t **result, struct err_list *errors);
+
+/* Client: connect, send one request (borrowed), wait for one response. Returns 0 and a NEW
+ * *response. Else *response is untouched, `e` (NULL allowed) says what to do, and: -ENOENT or
+ * -ECONNREFUSED (no daemon), -EACCES, -ETIMEDOUT (of the whole call), -EPROTO (no valid answer),
+ * -ECONNRESET (closed without an answer), -EMSGSIZE (request too long), -ENAMETOOLONG, -ENOMEM. */
+int control_call(const char *path, const json_t *request, unsigned int timeout_ms,
+	json_t **response, struct err *e);
+
+/* Parse one line of `size` bytes, no newline needed, as a request or response: one JSON object, no
+ * key twice. Returns a NEW object, or NULL and `e` (NULL allowed). The fuzz target. */
+json_t *control_parse(const char *line, size_t size, struct err *e);
