@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Counters. Writers: the worker that owns the struct, with plain adds and relaxed stores.
+ * Readers: anybody; a sum over several counters is not a snapshot of one instant.
+ */
+#include "stats/stats.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* One allocation: all four arrays, `all` first because it is the one written per packet. */
+int
+stats_class_init(struct stats_class *c, uint32_t n_classes)
+{
+	struct stats_pair *pairs = calloc((size_t)n_classes * 4 + 1, sizeof(*pairs));
+
+	*c = (struct stats_class){ .all = NULL };
+	if (pairs == NULL)
+		return -ENOMEM;
+	c->all = pairs;
+	c->odd_dropped = pairs + n_classes;
+	c->odd_mirrored = pairs + 2 * (size_t)n_classes;
+	c->inbound = pairs + 3 * (size_t)n_classes;
+	c->n_classes = n_classes;
+	return 0;
+}
+
+void
+stats_class_fini(struct stats_class *c)
+{
+	free(c->all);
+	*c = (struct stats_class){ .all = NULL };
+}
+
+void
+stats_worker_sum(struct stats_worker *sum, const struct stats_worker *worker)
+{
+	unsigned int i;
+
+	stats_sum(&sum->rx, &worker->rx);
+	stats_sum(&sum->forwarded, &worker->forwarded);
+	stats_sum(&sum->dropped, &worker->dropped);
+	stats_sum(&sum->mirrored, &worker->mirrored);
+	stats_sum(&sum->mirror_lost, &worker->mirror_lost);
+	for (i = 0; i < REASON_N; i++) {
+		stats_sum(&sum->reason[i][0], &worker->reason[i][0]);
+		stats_sum(&sum->reason[i][1], &worker->reason[i][1]);
+		stats_sum(&sum->shadow[i], &worker->shadow[i]);
+	}
+}
