@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Mirror rings: one byte ring per worker, single producer and single consumer, of records that are
+ * never split: one that does not fit before the end leaves a filler there and starts over at 0.
+ *
+ * Readers, writers: `head` counts bytes ever put and is stored by the worker with release after the
+ * record is complete; `tail` counts bytes ever taken and is stored by the writer with release after
+ * it is done with the record. Each side keeps the other's counter as it last saw it and looks again
+ * only when that is not enough, so the two cache lines move between the cores rarely. Nobody waits:
+ * without room the copy is counted as lost. Reclaim: a record's bytes are free once `tail` passed.
+ *
+ * Draining merges the rings by time: the ring with the oldest first record is emptied until it
+ * reaches the oldest time of the others.
+ */
+#include "mirror/mirror.h"
+
+#include <errno.h>
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define RECORD_ALIGN  8u
+#define CACHE_LINE    64u
+#define HUGE_PAGE     ((size_t)2 << 20)
+#define FILLER        UINT32_MAX /* record.length: nothing here, go on at 0 */
+#define NO_TIME_LIMIT UINT64_MAX
+
+struct record {
+	uint32_t size;   /* bytes to the next record, a multiple of RECORD_ALIGN */
+	uint32_t length; /* bytes of the frame, or FILLER; a filler may be only these 8 bytes */
+	struct mirror_note note;
+	uint8_t data[];
+};
+
+struct mirror_ring {
+	size_t size; /* a power of two */
+
+	/* the worker's */
+	alignas(CACHE_LINE) _Atomic uint64_t head;
+	uint64_t tail_seen;
+	_Atomic uint64_t n_offered;
+	_Atomic uint64_t n_lost;
+
+	/* the writer's */
+	alignas(CACHE_LINE) _Atomic uint64_t tail;
+	uint64_t head_seen; /* end of what this drain takes */
+
+	alignas(CACHE_LINE) uint8_t data[];
+};
+
+static size_t
+mirror_ring_round(size_t size)
+{
+	size_t rounded = MIRROR_RING_SIZE_MIN;
+
+	while (rounded < size && rounded < MIRROR_RING_SIZE_MAX)
+		rounded *= 2;
+	return rounded;
+}
+
+size_t
+mirror_ring_memory(size_t size)
+{
+	return sizeof(struct mirror_ring) + mirror_ring_round(size);
+}
+
+struct mirror_ring *
+mirror_ring_init(void *memory, size_t size)
+{
+	struct mirror_ring *ring = memory;
+
+	memset(memory, 0, mirror_ring_memory(size));
+	ring->size = mirror_ring_round(size);
+	return ring;
+}
+
+struct mirror_ring *
+mirror_ring_new(size_t size)
+{
+	size_t n_bytes = mirror_ring_memory(size);
+	size_t align = n_bytes >= HUGE_PAGE ? HUGE_PAGE : CACHE_LINE;
+	void *memory = NULL;
+
+	if (size <= MIRROR_RING_SIZE_MAX)
+		memory = aligned_alloc(align, RTE_ALIGN_CEIL(n_bytes, align));
+	if (memory == NULL) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	if (align == HUGE_PAGE)
+		madvise(memory, n_bytes, MADV_HUGEPAGE); /* a wish: fewer TLB misses */
+	return mirror_ring_init(memory, size);
+}
+
+void
+mirror_ring_free(struct mirror_ring *ring)
+{
+	free(ring);
+}
+
+static struct record *
+mirror_ring_at(struct mirror_ring *ring, uint64_t position)
+{
+	return (struct record *)(void *)(ring->data + (position & (ring->size - 1)));
+}
+
+/* Room for a record of `size` bytes, or NULL. `*head` moves past a filler if one is needed. */
+static struct record *
+mirror_ring_reserve(struct mirror_ring *ring, size_t size, uint64_t *head)
+{
+	size_t to_end = ring->size - (*head & (ring->size - 1));
+	size_t need = size <= to_end ? size : to_end + size;
+	struct record *filler;
+
+	if (*head + need - ring->tail_seen > ring->size) {
+		ring->tail_seen = atomic_load_explicit(&ring->tail, memory_order_acquire);
+		if (*head + need - ring->tail_seen > ring->size)
+			return NULL;
+	}
+	if (size > to_end) {
+		filler = mirror_ring_at(ring, *head);
+		filler->size = (uint32_t)to_end;
+		filler->length = FILLER;
+		*head += to_end;
+	}
+	return mirror_ring_at(ring, *head);
+}
+
+/* Returns the bytes copied, fewer than `length` only if the segments hold fewer than they claim. */
+static uint32_t
+mirror_copy(uint8_t *out, const struct rte_mbuf *m, uint32_t length)
+{
+	uint32_t n_copied = 0;
+
+	for (; m != NULL && n_copied < length; m = m->next) {
+		uint32_t n = RTE_MIN((uint32_t)m->data_len, length - n_copied);
+
+		memcpy(out + n_copied, rte_pktmbuf_mtod(m, const uint8_t *), n);
+		n_copied += n;
+	}
+	return n_copied;
+}
+
+/* A counter with one writer: no locked instruction. Returns the new value. */
+static uint64_t
+mirror_count(_Atomic uint64_t *counter)
+{
+	uint64_t n = atomic_load_explicit(counter, memory_order_relaxed) + 1;
+
+	atomic_store_explicit(counter, n, memory_order_relaxed);
+	return n;
+}
+
+bool
+mirror_ring_put(struct mirror_ring *ring, const struct rte_mbuf *m, uint32_t snaplen,
+	const struct mirror_note *note)
+{
+	uint32_t length = RTE_MIN(RTE_MIN(m->pkt_len, snaplen), CAPTURE_LENGTH_MAX);
+	size_t size = RTE_ALIGN_CEIL(sizeof(struct record) + (size_t)length, RECORD_ALIGN);
+	uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+	uint64_t sequence = mirror_count(&ring->n_offered);
+	struct record *record = mirror_ring_reserve(ring, size, &head);
+
+	if (record == NULL) {
+		mirror_count(&ring->n_lost);
+		return false;
+	}
+	record->size = (uint32_t)size;
+	record->note = *note;
+	record->note.queue_id = sequence;
+	record->length = mirror_copy(record->data, m, length);
+	atomic_store_explicit(&ring->head, head + size, memory_order_release);
+	return true;
+}
+
+uint64_t
+mirror_ring_offered(const struct mirror_ring *ring)
+{
+	return atomic_load_explicit(&ring->n_offered, memory_order_relaxed);
+}
+
+uint64_t
+mirror_ring_lost(const struct mirror_ring *ring)
+{
+	return atomic_load_explicit(&ring->n_lost, memory_order_relaxed);
+}
+
+static void
+mirror_ring_take(struct mirror_ring *ring, size_t size)
+{
+	uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+
+	atomic_store_explicit(&ring->tail, tail + size, memory_order_release);
+}
+
+/* The next record of this drain, or NULL. A filler is always followed by a record. */
+static const struct record *
+mirror_ring_peek(struct mirror_ring *ring)
+{
+	uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+	const struct record *record;
+	uint32_t size;
+
+	if (tail == ring->head_seen)
+		return NULL;
+	record = mirror_ring_at(ring, tail);
+	if (record->length != FILLER)
+		return record;
+	size = record->size; /* once taken, the worker may write there */
+	mirror_ring_take(ring, size);
+	return mirror_ring_at(ring, tail + size);
+}
+
+/* What one drain works with. */
+struct drain {
+	struct mirror_ring *const *rings;
+	unsigned int n_rings;
+	struct capture_file *file; /* NULL: lost */
+	mirror_annotate_fn *annotate;
+	unsigned int n_written;
+	uint64_t n_lost;
+	char comment[MIRROR_COMMENT_MAX];
+};
+
+static void
+mirror_deliver(struct drain *d, const struct record *record)
+{
+	struct capture_packet packet = { .time_ns = record->note.time_ns,
+		.wire_length = record->note.wire_length,
+		.length = record->length,
+		.interface = record->note.interface,
+		.data = record->data };
+	int rc = -EBADF;
+
+	if (d->file != NULL) {
+		if (d->annotate != NULL)
+			packet.comment = d->annotate(&record->note, d->comment, sizeof(d->comment));
+		rc = capture_file_write(d->file, &packet);
+	}
+	d->n_written += rc == 0;
+	d->n_lost += rc != 0;
+	if (rc != 0 && rc != -EINVAL && rc != -EMSGSIZE)
+		d->file = NULL;
+}
+
+/* The ring whose next record is the oldest, or NULL; *until = the oldest time in the others. */
+static struct mirror_ring *
+mirror_oldest(const struct drain *d, uint64_t *until)
+{
+	struct mirror_ring *oldest = NULL;
+	uint64_t oldest_ns = NO_TIME_LIMIT;
+	unsigned int i;
+
+	*until = NO_TIME_LIMIT;
+	for (i = 0; i < d->n_rings; i++) {
+		const struct record *record = mirror_ring_peek(d->rings[i]);
+
+		if (record == NULL)
+			continue;
+		if (oldest == NULL || record->note.time_ns < oldest_ns) {
+			*until = oldest_ns;
+			oldest = d->rings[i];
+			oldest_ns = record->note.time_ns;
+		} else if (record->note.time_ns < *until) {
+			*until = record->note.time_ns;
+		}
+	}
+	return oldest;
+}
+
+static void
+mirror_drain_ring(struct drain *d, struct mirror_ring *ring, uint64_t until)
+{
+	const struct record *record = mirror_ring_peek(ring);
+
+	while (record != NULL && record->note.time_ns <= until) {
+		mirror_deliver(d, record);
+		mirror_ring_take(ring, record->size);
+		record = mirror_ring_peek(ring);
+	}
+}
+
+unsigned int
+mirror_drain(struct mirror_ring *const *rings, unsigned int n_rings, struct capture_file *file,
+	mirror_annotate_fn *annotate, uint64_t *lost)
+{
+	struct drain d;
+	struct mirror_ring *ring;
+	uint64_t until;
+	unsigned int i;
+
+	d.rings = rings;
+	d.n_rings = n_rings;
+	d.file = file;
+	d.annotate = annotate;
+	d.n_written = 0;
+	d.n_lost = 0;
+	for (i = 0; i < n_rings; i++)
+		rings[i]->head_seen = atomic_load_explicit(&rings[i]->head, memory_order_acquire);
+	while ((ring = mirror_oldest(&d, &until)) != NULL)
+		mirror_drain_ring(&d, ring, until);
+	*lost += d.n_lost;
+	return d.n_written;
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * pcapng blocks, in the machine's byte order as the format allows: section header, interface
+ * descriptions, enhanced packets, interface statistics. A block is type, total length, body padded
+ * to 4 bytes, options, total length again. libpcap cannot write pcapng, hence this.
+ */
+#include "mirror/capture_file_impl.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+	BLOCK_INTERFACE = 1,
+	BLOCK_STATISTICS = 5,
+	BLOCK_PACKET = 6,
+	BLOCK_SECTION = 0x0a0d0d0a,
+};
+
+enum {
+	OPTION_END = 0,
+	OPTION_COMMENT = 1,
+	SHB_HARDWARE = 2,
+	SHB_USERAPPL = 4,
+	IF_NAME = 2,
+	IF_DESCRIPTION = 3,
+	IF_TSRESOL = 9,
+	EPB_FLAGS = 2,
+	ISB_IFRECV = 4,
+	ISB_IFDROP = 5,
+};
+
+#define BYTE_ORDER_MAGIC 0x1a2b3c4du
+#define OPTION_HEADER    4u /* code and length; also the size of OPTION_END */
+
+struct block {
+	uint32_t type, size;
+};
+
+struct block_section {
+	struct block block;
+	uint32_t magic;
+	uint16_t major, minor;
+	int64_t length; /* -1: not given */
+} __attribute__((packed));
+
+struct block_interface {
+	struct block block;
+	uint16_t link_type, reserved;
+	uint32_t snaplen;
+};
+
+struct block_packet {
+	struct block block;
+	uint32_t interface, time_high, time_low, length, wire_length;
+};
+
+struct block_statistics {
+	struct block block;
+	uint32_t interface, time_high, time_low;
+};
+
+static size_t
+pcapng_pad(size_t size)
+{
+	return (size + 3) & ~(size_t)3;
+}
+
+/* Bytes kept of a text: a cut never leaves half a UTF-8 character. */
+static size_t
+pcapng_text_length(const char *text)
+{
+	size_t length = text != NULL ? strlen(text) : 0;
+
+	if (length <= CAPTURE_COMMENT_MAX)
+		return length;
+	length = CAPTURE_COMMENT_MAX;
+	while (length > 0 && (text[length] & 0xc0) == 0x80)
+		length--;
+	return length;
+}
+
+static size_t
+pcapng_text_size(const char *text)
+{
+	size_t length = pcapng_text_length(text);
+
+	return length == 0 ? 0 : OPTION_HEADER + pcapng_pad(length);
+}
+
+static uint8_t *
+pcapng_put_option(uint8_t *at, uint16_t code, const void *value, size_t length)
+{
+	uint16_t header[2] = { code, (uint16_t)length };
+	size_t size = pcapng_pad(length);
+
+	memcpy(at, header, sizeof(header));
+	if (size != length)
+		memset(at + OPTION_HEADER + size - 4, 0, 4);
+	memcpy(at + OPTION_HEADER, value, length);
+	return at + OPTION_HEADER + size;
+}
+
+static uint8_t *
+pcapng_put_text(uint8_t *at, uint16_t code, const char *text)
+{
+	size_t length = pcapng_text_length(text);
+
+	return length == 0 ? at : pcapng_put_option(at, code, text, length);
+}
+
+static uint8_t *
+pcapng_put_end(uint8_t *at)
+{
+	memset(at, 0, OPTION_HEADER);
+	return at + OPTION_HEADER;
+}
+
+/* The second total length; the block becomes part of the buffer. */
+static void
+pcapng_commit(struct capture_file *file, uint8_t *at, uint32_t size)
+{
+	memcpy(at, &size, sizeof(size));
+	file->used += size;
+}
+
+static int
+pcapng_put_section(struct capture_file *file, const struct capture_section *section)
+{
+	struct block_section header = {
+		.block.type = BLOCK_SECTION, .magic = BYTE_ORDER_MAGIC, .major = 1, .length = -1
+	};
+	size_t size = sizeof(header) + pcapng_text_size(section->comment) +
+		      pcapng_text_size(section->hardware) + pcapng_text_size(section->application) +
+		      OPTION_HEADER + sizeof(uint32_t);
+	uint8_t *at;
+	int rc = capture_file_reserve(file, size, &at);
+
+	if (rc != 0)
+		return rc;
+	header.block.size = (uint32_t)size;
+	memcpy(at, &header, sizeof(header));
+	at = pcapng_put_text(at + sizeof(header), OPTION_COMMENT, section->comment);
+	at = pcapng_put_text(at, SHB_HARDWARE, section->hardware);
+	at = pcapng_put_text(at, SHB_USERAPPL, section->application);
+	pcapng_commit(file, pcapng_put_end(at), header.block.size);
+	return 0;
+}
+
+static int
+pcapng_put_interface(struct capture_file *file, const struct capture_interface *interface)
+{
+	static const uint8_t nanoseconds = 9;
+	struct block_interface header = { .block.type = BLOCK_INTERFACE,
+		.link_type = interface->link_type,
+		.snaplen = interface->snaplen };
+	size_t size = sizeof(header) + pcapng_text_size(interface->name) +
+		      pcapng_text_size(interface->description) + 2 * OPTION_HEADER + OPTION_HEADER +
+		      sizeof(uint32_t);
+	uint8_t *at;
+	int rc = capture_file_reserve(file, size, &at);
+
+	if (rc != 0)
+		return rc;
+	header.block.size = (uint32_t)size;
+	memcpy(at, &header, sizeof(header));
+	at = pcapng_put_text(at + sizeof(header), IF_NAME, interface->name);
+	at = pcapng_put_text(at, IF_DESCRIPTION, interface->description);
+	at = pcapng_put_option(at, IF_TSRESOL, &nanoseconds, sizeof(nanoseconds));
+	pcapng_commit(file, pcapng_put_end(at), header.block.size);
+	return 0;
+}
+
+int
+pcapng_begin(struct capture_file *file, const struct capture_section *section, struct err *e)
+{
+	unsigned int i;
+	int rc = pcapng_put_section(file, section);
+
+	for (i = 0; rc == 0 && i < section->n_interfaces; i++)
+		rc = pcapng_put_interface(file, &section->interfaces[i]);
+	return rc;
+}
+
+static size_t
+pcapng_packet_options_size(const struct capture_packet *packet)
+{
+	size_t size = pcapng_text_size(packet->comment);
+
+	if (packet->direction != CAPTURE_ANY_DIRECTION)
+		size += OPTION_HEADER + sizeof(uint32_t);
+	return size == 0 ? 0 : size + OPTION_HEADER;
+}
+
+static uint8_t *
+pcapng_put_packet_options(uint8_t *at, const struct capture_packet *packet)
+{
+	uint32_t flags = packet->direction == CAPTURE_RECEIVED ? 1 : 2;
+
+	at = pcapng_put_text(at, OPTION_COMMENT, packet->comment);
+	if (packet->direction != CAPTURE_ANY_DIRECTION)
+		at = pcapng_put_option(at, EPB_FLAGS, &flags, sizeof(flags));
+	return pcapng_put_end(at);
+}
+
+int
+pcapng_write(struct capture_file *file, const struct capture_packet *packet)
+{
+	struct block_packet header = { .block.type = BLOCK_PACKET,
+		.interface = packet->interface,
+		.time_high = (uint32_t)(packet->time_ns >> 32),
+		.time_low = (uint32_t)packet->time_ns,
+		.length = packet->length,
+		.wire_length = packet->wire_length };
+	size_t data_size = pcapng_pad(packet->length);
+	size_t options_size = pcapng_packet_options_size(packet);
+	size_t size = sizeof(header) + data_size + options_size + sizeof(uint32_t);
+	uint8_t *at;
+	int rc = capture_file_reserve(file, size, &at);
+
+	if (rc != 0)
+		return rc;
+	header.block.size = (uint32_t)size;
+	memcpy(at, &header, sizeof(header));
+	at += sizeof(header);
+	if (data_size != packet->length)
+		memset(at + data_size - 4, 0, 4);
+	if (packet->length != 0)
+		memcpy(at, packet->data, packet->length);
+	at += data_size;
+	if (options_size != 0)
+		at = pcapng_put_packet_options(at, packet);
+	pcapng_commit(file, at, header.block.size);
+	return 0;
+}
+
+int
+pcapng_write_statistics(
+	struct capture_file *file, unsigned int interface, uint64_t received, uint64_t dropped)
+{
+	struct block_statistics header = { .block.type = BLOCK_STATISTICS,
+		.interface = interface,
+		.time_high = (uint32_t)(file->newest_ns >> 32),
+		.time_low = (uint32_t)file->newest_ns };
+	size_t size = sizeof(header) + 2 * (OPTION_HEADER + sizeof(uint64_t)) + OPTION_HEADER +
+		      sizeof(uint32_t);
+	uint8_t *at;
+	int rc = capture_file_reserve(file, size, &at);
+
+	if (rc != 0)
+		return rc;
+	header.block.size = (uint32_t)size;
+	memcpy(at, &header, sizeof(header));
+	at = pcapng_put_option(at + sizeof(header), ISB_IFRECV, &received, sizeof(received));
+	at = pcapng_put_option(at, ISB_IFDROP, &dropped, sizeof(dropped));
+	pcapng_commit(file, pcapng_put_end(at), header.block.size);
+	return 0;
+}
+
+size_t
+pcapng_block_size(const struct capture_file *file, size_t offset, bool *is_packet)
+{
+	struct block header;
+
+	memcpy(&header, file->buffer + offset, sizeof(header));
+	*is_packet = header.type == BLOCK_PACKET;
+	return header.size;
+}
