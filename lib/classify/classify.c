@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Classification. A burst is sorted into plain frames, whose one address is looked up in bulk, and
+ * the rest, which the walker takes apart one by one. Verdicts of a frame's addresses are OR-ed; the
+ * first address that carries the strictest one decides.
+ */
+#include "classify/classify.h"
+
+#include "packet/burst.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#define BATCH_MAX 64u /* addresses of one look-up */
+#define GROUP_MAX 8u  /* walked frames that are looked up together: bounds the stack */
+
+static_assert(CLASSIFY_BURST_MAX <= PACKET_BURST_MAX, "a burst fits the keys");
+
+static ruleset_class_t
+class_of(const struct ruleset *rs, const struct packet_address *address)
+{
+	ruleset_class_t class;
+	uint32_t ip4 = (uint32_t)address->value;
+
+	if (address->version == 4)
+		ruleset_lookup4(rs, &ip4, &class, 1);
+	else
+		ruleset_lookup6(rs, &address->value, &class, 1);
+	return class;
+}
+
+/* Addresses waiting to be looked up together, and where their classes go. */
+struct batch {
+	unsigned int n4, n6;
+	uint32_t ip4[BATCH_MAX];
+	ip6_t ip6[BATCH_MAX];
+	ruleset_class_t *to4[BATCH_MAX], *to6[BATCH_MAX];
+};
+
+static void
+batch_flush(const struct ruleset *rs, struct batch *b)
+{
+	ruleset_class_t found[BATCH_MAX];
+	unsigned int i;
+
+	ruleset_lookup4(rs, b->ip4, found, b->n4);
+	for (i = 0; i < b->n4; i++)
+		*b->to4[i] = found[i];
+	ruleset_lookup6(rs, b->ip6, found, b->n6);
+	for (i = 0; i < b->n6; i++)
+		*b->to6[i] = found[i];
+	b->n4 = b->n6 = 0;
+}
+
+static void
+batch_add(const struct ruleset *rs, struct batch *b, const struct packet_address *address,
+	ruleset_class_t *to)
+{
+	if (address->version == 4) {
+		b->ip4[b->n4] = (uint32_t)address->value;
+		b->to4[b->n4++] = to;
+	} else {
+		b->ip6[b->n6] = address->value;
+		b->to6[b->n6++] = to;
+	}
+	if (b->n4 == BATCH_MAX || b->n6 == BATCH_MAX)
+		batch_flush(rs, b);
+}
+
+/* All addresses of some frames in bulk, so that their cache misses overlap. */
+static void
+look_up_addresses(const struct ruleset *rs, struct classify_detail *details, unsigned int n)
+{
+	struct batch batch;
+	unsigned int i, k;
+
+	batch.n4 = batch.n6 = 0;
+	for (i = 0; i < n; i++)
+		for (k = 0; k < details[i].info.n_addresses; k++)
+			batch_add(rs, &batch, &details[i].info.addresses[k], &details[i].class[k]);
+	batch_flush(rs, &batch);
+}
+
+static void
+decide_by_rule(const struct ruleset *rs, struct classify_detail *d, uint32_t rule, reason_t reason)
+{
+	d->deciding = -1;
+	d->rule = rule;
+	d->result.class = CLASSIFY_NO_CLASS;
+	d->result.verdict = rs->policy->rules[rule].verdict;
+	d->result.reason = reason;
+}
+
+/* OR over all addresses; the first with the strictest verdict decides. Carriers only when a
+ * [prefix] rule names them. */
+static void
+judge_addresses(const struct ruleset *rs, struct classify_detail *d)
+{
+	verdict_t all = VERDICT_PASS, strictest = VERDICT_PASS;
+	int i;
+
+	d->deciding = -1;
+	for (i = 0; i < d->info.n_addresses; i++) {
+		ruleset_class_t class = d->class[i];
+		verdict_t verdict = rs->verdict[class] & RULESET_VERDICT_MASK;
+
+		if (rs->classes[class].rule == RULESET_RULE_NONE)
+			continue;
+		all |= verdict;
+		if (d->deciding >= 0 && verdict <= strictest)
+			continue;
+		strictest = verdict;
+		d->deciding = i;
+	}
+	if (d->deciding < 0) { /* nothing had a say: fail closed */
+		decide_by_rule(rs, d, rs->policy->rule_unknown, REASON_UNKNOWN);
+		return;
+	}
+	d->result.class = d->class[d->deciding];
+	d->result.verdict = all;
+	d->result.reason = rs->reason[d->result.class];
+	d->result.is_odd = all != strictest;
+	d->rule = rs->classes[d->result.class].rule;
+}
+
+/* An action for a whole frame, on top of what its addresses got. A source route is refused as such
+ * (RFC 7126), so it decides ties; an opaque tunnel only decides when it is stricter. */
+static void
+judge_frame_action(const struct ruleset *rs, struct classify_detail *d, uint32_t rule,
+	reason_t reason, bool wins_ties)
+{
+	verdict_t before = d->result.verdict, verdict = rs->policy->rules[rule].verdict;
+
+	if (verdict == POLICY_ACTION_NONE || verdict == VERDICT_PASS)
+		return;
+	if (verdict > before || (wins_ties && verdict == before))
+		decide_by_rule(rs, d, rule, reason);
+	d->result.verdict = before | verdict;
+	if (d->result.class != CLASSIFY_NO_CLASS)
+		d->result.is_odd =
+			d->result.verdict != (rs->verdict[d->result.class] & RULESET_VERDICT_MASK);
+}
+
+static void
+judge(const struct ruleset *rs, struct classify_detail *d)
+{
+	const struct policy *policy = rs->policy;
+
+	if (d->info.reason != REASON_NONE) {
+		decide_by_rule(rs, d, policy->rule_unparsable, d->info.reason);
+	} else if (d->info.non_ip != NON_IP_NONE) {
+		d->result.non_ip = d->info.non_ip;
+		decide_by_rule(rs, d, policy->rule_non_ip[d->info.non_ip], REASON_NON_IP);
+	} else if (d->info.n_addresses == 0) { /* the walker has a reason for these: fail closed */
+		decide_by_rule(rs, d, policy->rule_unparsable, REASON_UNKNOWN_ETHERTYPE);
+	} else {
+		judge_addresses(rs, d);
+		if (d->info.has_opaque)
+			judge_frame_action(rs, d, policy->rule_opaque, REASON_OPAQUE_TUNNEL, false);
+		if (d->info.has_source_route)
+			judge_frame_action(
+				rs, d, policy->rule_source_route, REASON_SOURCE_ROUTE, true);
+	}
+}
+
+/* inbound = pass: everything is forwarded and counted for where it came from. */
+static void
+pass_inbound(const struct ruleset *rs, struct classify_detail *d)
+{
+	d->deciding = -1;
+	d->rule = RULESET_RULE_NONE;
+	d->result.class = CLASSIFY_NO_CLASS;
+	d->result.verdict = VERDICT_PASS;
+	d->result.reason = REASON_INBOUND;
+	if (d->info.has_source)
+		d->result.class = class_of(rs, &d->info.outer_source);
+}
+
+static bool
+is_inbound_pass(const struct ruleset *rs, enum classify_direction direction)
+{
+	return direction == CLASSIFY_INBOUND && rs->policy->inbound == POLICY_INBOUND_PASS;
+}
+
+static enum packet_judge
+judged_side(const struct ruleset *rs, enum classify_direction direction)
+{
+	if (direction == CLASSIFY_INBOUND && rs->policy->inbound != POLICY_INBOUND_DESTINATION)
+		return PACKET_SOURCES;
+	return PACKET_DESTINATIONS;
+}
+
+static void
+walk_frame(const struct ruleset *rs, enum classify_direction direction, const struct rte_mbuf *m,
+	uint32_t wire_length, enum packet_link link, struct classify_detail *d)
+{
+	d->result = (struct classify_result){ .class = CLASSIFY_NO_CLASS };
+	packet_parse(
+		m, wire_length, link, &rs->policy->limits, judged_side(rs, direction), &d->info);
+}
+
+static void
+judge_frame(const struct ruleset *rs, enum classify_direction direction, struct classify_detail *d)
+{
+	if (is_inbound_pass(rs, direction))
+		pass_inbound(rs, d);
+	else
+		judge(rs, d);
+}
+
+void
+classify_frame(const struct ruleset *rs, enum classify_direction direction,
+	const struct rte_mbuf *m, uint32_t wire_length, enum packet_link link,
+	struct classify_detail *d)
+{
+	walk_frame(rs, direction, m, wire_length, link, d);
+	look_up_addresses(rs, d, 1);
+	judge_frame(rs, direction, d);
+}
+
+/* The burst's plain frames, after their look-up. Carriers are handed on to the walker. */
+static void
+set_plain(const struct ruleset *rs, const ruleset_class_t *classes, const uint8_t *at,
+	unsigned int n, struct classify_result *results, struct packet_keys *keys)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		uint8_t verdict = rs->verdict[classes[i]];
+
+		results[at[i]] = (struct classify_result){
+			.class = classes[i],
+			.verdict = verdict & RULESET_VERDICT_MASK,
+			.reason = rs->reason[classes[i]],
+		};
+		keys->slow[keys->n_slow] = at[i];
+		keys->n_slow += verdict >> 7;
+	}
+}
+
+static void
+set_inbound(const ruleset_class_t *classes, const uint8_t *at, unsigned int n,
+	struct classify_result *results)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		results[at[i]] = (struct classify_result){
+			.class = classes[i], .verdict = VERDICT_PASS, .reason = REASON_INBOUND
+		};
+}
+
+/* The frames at `at`, n <= GROUP_MAX, by the walker. */
+static void
+classify_slow(const struct ruleset *rs, enum classify_direction direction,
+	struct rte_mbuf *const *pkts, const uint8_t *at, unsigned int n,
+	struct classify_result *results)
+{
+	struct classify_detail details[GROUP_MAX];
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		walk_frame(rs, direction, pkts[at[i]], pkts[at[i]]->pkt_len, PACKET_LINK_ETHERNET,
+			&details[i]);
+	look_up_addresses(rs, details, n);
+	for (i = 0; i < n; i++) {
+		judge_frame(rs, direction, &details[i]);
+		results[at[i]] = details[i].result;
+	}
+}
+
+void
+classify_burst(const struct ruleset *rs, enum classify_direction direction,
+	struct rte_mbuf *const *pkts, unsigned int n, struct classify_result *results)
+{
+	ruleset_class_t class4[PACKET_BURST_MAX], class6[PACKET_BURST_MAX];
+	struct packet_keys keys;
+	unsigned int i;
+
+	packet_burst_keys(pkts, n, &rs->policy->limits, judged_side(rs, direction), &keys);
+	ruleset_lookup4(rs, keys.ip4, class4, keys.n4);
+	ruleset_lookup6(rs, keys.ip6, class6, keys.n6);
+	if (is_inbound_pass(rs, direction)) {
+		set_inbound(class4, keys.at4, keys.n4, results);
+		set_inbound(class6, keys.at6, keys.n6, results);
+	} else {
+		set_plain(rs, class4, keys.at4, keys.n4, results, &keys);
+		set_plain(rs, class6, keys.at6, keys.n6, results, &keys);
+	}
+	for (i = 0; i < keys.n_slow; i += GROUP_MAX)
+		classify_slow(rs, direction, pkts, keys.slow + i,
+			RTE_MIN(keys.n_slow - i, GROUP_MAX), results);
+}
+
+uint32_t
+classify_rule(const struct ruleset *rs, const struct classify_result *result)
+{
+	const struct policy *policy = rs->policy;
+
+	if (result->reason == REASON_INBOUND)
+		return RULESET_RULE_NONE;
+	if (result->class != CLASSIFY_NO_CLASS)
+		return rs->classes[result->class].rule;
+	if (result->reason == REASON_NON_IP)
+		return policy->rule_non_ip[result->non_ip];
+	if (result->reason == REASON_SOURCE_ROUTE)
+		return policy->rule_source_route;
+	if (result->reason == REASON_OPAQUE_TUNNEL)
+		return policy->rule_opaque;
+	if (result->reason == REASON_UNKNOWN)
+		return policy->rule_unknown;
+	return policy->rule_unparsable;
+}
+
+const char *
+classify_annotate(const struct ruleset *rs, const struct classify_result *result,
+	uint32_t generation, char *buf, size_t size)
+{
+	uint32_t rule = classify_rule(rs, result);
+	char rule_text[256] = "-", country[3] = "-";
+	uint32_t asn = 0;
+
+	if (rule != RULESET_RULE_NONE)
+		policy_rule_format(rs->policy, rule, rule_text, sizeof(rule_text));
+	if (result->class != CLASSIFY_NO_CLASS) {
+		const struct geo_origin *origin =
+			&rs->geo->origins[rs->classes[result->class].origin];
+
+		if (memcmp(origin->country, GEO_UNKNOWN_COUNTRY, 2) != 0)
+			snprintf(country, sizeof(country), "%.2s", origin->country);
+		asn = origin->asn;
+	}
+	snprintf(buf, size, "verdict=%s reason=%s rule=\"%s\" country=%s asn=%u generation=%u",
+		verdict_name(result->verdict), reason_name(result->reason), rule_text, country, asn,
+		generation);
+	return buf;
+}
