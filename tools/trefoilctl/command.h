@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * command: what the sub-commands have in common, and what they do.
+ * Threads: one.
+ * Units: milliseconds.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "control/control.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+/* What the command line says. */
+struct command_line {
+	const char *socket;
+	const char *argument; /* POLICY, ADDRESS or an action; NULL for commands that take none */
+	const char *message;  /* of push, NULL = none */
+	const char *by;       /* of counters, NULL = all */
+	bool json;
+};
+
+typedef enum control_exit command_fn(const struct command_line *line);
+
+/* Report why it failed: texts on stderr, with --json also an object on stdout. Returns `code`. */
+enum control_exit command_fail(
+	const struct command_line *line, enum control_exit code, const struct err_list *errors);
+
+/* Send `request` to the daemon (taken over; NULL = it could not be made) and wait. Returns
+ * CONTROL_DONE with a NEW *response and the BORROWED *result in it, else a code whose reason is
+ * already reported. */
+enum control_exit command_ask(const struct command_line *line, json_t *request,
+	unsigned int timeout_ms, json_t **response, const json_t **result);
+
+/* One object as one line on stdout; takes it over. Bytes beyond ASCII are escaped. */
+void command_print_json(json_t *object);
+
+/* check: no daemon needed. push: the same check, then the daemon. */
+command_fn command_check, command_push;
+
+/* The commands that ask the daemon and show its answer. */
+command_fn command_status, command_counters, command_explain, command_mirror;

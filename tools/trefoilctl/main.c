@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* trefoilctl: the command line. One table of sub-commands serves the parser, --help and the nearest
+ * word for a mistyped one. */
+#include "command.h"
+
+#include "view.h"
+
+#include "base/ip.h"
+#include "base/text.h"
+
+#include <argp.h>
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY_BY   0x100
+#define N(array) (sizeof(array) / sizeof((array)[0]))
+
+struct command {
+	const char *name;
+	const char *argument; /* NULL = takes none */
+	const char *what;
+	const struct argp_option *options;
+	command_fn *run;
+	const char *const *words; /* that the argument may be, NULL = any */
+};
+
+struct parsing {
+	struct command_line line;
+	const struct command *command;
+	int at; /* index of the command's name in argv */
+};
+
+const char *argp_program_version = "trefoilctl " TREFOIL_VERSION;
+
+static const struct argp_option common_options[] = {
+	{ "socket", 's', "PATH", 0,
+		"control socket of the daemon (default: $TREFOIL_SOCKET or " CONTROL_SOCKET ")",
+		0 },
+	{ "json", 'j', NULL, 0, "print one JSON object on one line", 0 },
+	{ 0 },
+};
+
+static const struct argp_option push_options[] = {
+	{ "message", 'm', "TEXT", 0, "why: kept with the generation", 0 },
+	{ 0 },
+};
+
+static const struct argp_option counters_options[] = {
+	{ "by", KEY_BY, "WHAT", 0, "one of reason, country, asn, rule, port, worker", 0 },
+	{ 0 },
+};
+
+static const char *const actions[] = { "rotate", "status", NULL };
+
+static const struct command commands[] = {
+	{ "check", "POLICY", "check a policy file without a daemon", NULL, command_check, NULL },
+	{ "push", "POLICY", "check a policy and make it the running one", push_options,
+		command_push, NULL },
+	{ "status", NULL, "what runs: policy, data, wires, workers, mirror", NULL, command_status,
+		NULL },
+	{ "counters", NULL, "frames by reason and country, or by something else", counters_options,
+		command_counters, NULL },
+	{ "explain", "ADDRESS", "what happens to a destination, and by which rule", NULL,
+		command_explain, NULL },
+	{ "mirror", "rotate|status", "begin a new capture file, or show the mirror", NULL,
+		command_mirror, actions },
+};
+
+/* Is `word` one of `words`, which NULL ends? Else a usage error with the nearest one. */
+static void
+check_word(const char *word, const char *const *words, const struct argp_state *state)
+{
+	char all[256] = "";
+	const char *nearest;
+	size_t n, length = 0;
+
+	for (n = 0; words[n] != NULL; n++) {
+		if (strcmp(words[n], word) == 0)
+			return;
+		length += (size_t)snprintf(
+			all + length, sizeof(all) - length, "%s%s", n > 0 ? ", " : "", words[n]);
+		assert(length < sizeof(all));
+	}
+	nearest = text_nearest(word, words, n);
+	argp_error(state, "'%s' is none of %s%s%s%s", word, all,
+		nearest != NULL ? " (did you mean '" : "", nearest != NULL ? nearest : "",
+		nearest != NULL ? "'?)" : "");
+}
+
+static void
+set_argument(struct parsing *p, const char *argument, const struct argp_state *state)
+{
+	struct ip_addr ip;
+
+	if (p->command->argument == NULL || p->line.argument != NULL)
+		argp_error(state, "'%s' is one argument too many", argument);
+	if (*argument == '\0')
+		argp_error(state, "%s is empty", p->command->argument);
+	if (p->command->words != NULL)
+		check_word(argument, p->command->words, state);
+	if (p->command->run == command_explain && ip_parse(argument, &ip) != 0)
+		argp_failure(
+			state, CONTROL_REFUSED, 0, "'%s' is not an IPv4 or IPv6 address", argument);
+	p->line.argument = argument;
+}
+
+static error_t
+parse_common(int key, char *value, struct argp_state *state)
+{
+	struct parsing *p = state->input;
+
+	if (key == 's')
+		p->line.socket = value;
+	else if (key == 'j')
+		p->line.json = true;
+	else
+		return ARGP_ERR_UNKNOWN;
+	return 0;
+}
+
+static error_t
+parse_command(int key, char *value, struct argp_state *state)
+{
+	struct parsing *p = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = p;
+		break;
+	case 'm':
+		p->line.message = value;
+		break;
+	case KEY_BY:
+		check_word(value, view_counters_by, state);
+		p->line.by = value;
+		break;
+	case ARGP_KEY_ARG:
+		set_argument(p, value, state);
+		break;
+	case ARGP_KEY_END:
+		if (p->command->argument != NULL && p->line.argument == NULL)
+			argp_error(state, "%s is missing", p->command->argument);
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+static void
+set_command(struct parsing *p, const char *name, struct argp_state *state)
+{
+	const char *words[N(commands)], *nearest;
+	size_t i;
+
+	for (i = 0; i < N(commands); i++) {
+		words[i] = commands[i].name;
+		if (strcmp(name, commands[i].name) == 0)
+			p->command = &commands[i];
+	}
+	if (p->command == NULL) {
+		nearest = text_nearest(name, words, N(words));
+		argp_error(state, "'%s' is no command%s%s%s", name,
+			nearest != NULL ? " (did you mean '" : "", nearest != NULL ? nearest : "",
+			nearest != NULL ? "'?)" : "");
+	}
+	p->at = state->next - 1;
+	state->next = state->argc; /* the rest is the command's */
+}
+
+static error_t
+parse_program(int key, char *value, struct argp_state *state)
+{
+	struct parsing *p = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = p;
+		break;
+	case ARGP_KEY_ARG:
+		set_command(p, value, state);
+		break;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "a command is missing");
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+/* The list of commands for --help. */
+static char *
+help_program(int key, const char *text, void *input)
+{
+	char *help = NULL;
+	size_t i, size;
+	FILE *out;
+
+	if (key != ARGP_KEY_HELP_POST_DOC)
+		return (char *)(uintptr_t)text;
+	out = open_memstream(&help, &size);
+	if (out == NULL)
+		return NULL;
+	fprintf(out, "Commands:\n");
+	for (i = 0; i < N(commands); i++)
+		fprintf(out, "  %-9s %-14s %s\n", commands[i].name,
+			commands[i].argument != NULL ? commands[i].argument : "", commands[i].what);
+	fprintf(out, "\n`trefoilctl COMMAND --help' shows the options of a command. "
+		     "Exit codes: 0 done, 1 refused, 2 usage, 3 daemon unreachable, "
+		     "4 not permitted.");
+	fclose(out);
+	return help;
+}
+
+static const struct argp common_argp = { common_options, parse_common };
+
+static void
+parse_line(struct parsing *p, int argc, char **argv)
+{
+	static const struct argp_child children[] = { { &common_argp, 0, NULL, 0 }, { 0 } };
+	static const struct argp program = { NULL, parse_program, "COMMAND [ARGUMENT]",
+		"Operate Trefoil, the border filter.\v", children, help_program };
+	struct argp command = { .parser = parse_command, .children = children };
+	char *name;
+
+	argp_parse(&program, argc, argv, ARGP_IN_ORDER, NULL, p);
+	command.options = p->command->options;
+	command.args_doc = p->command->argument;
+	command.doc = p->command->what;
+	if (asprintf(&name, "trefoilctl %s", p->command->name) < 0)
+		exit(CONTROL_REFUSED);
+	argv[p->at] = name;
+	argp_parse(&command, argc - p->at, argv + p->at, 0, NULL, p);
+	free(name);
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *socket = getenv("TREFOIL_SOCKET");
+	struct parsing p = { .line.socket =
+				     socket != NULL && *socket != '\0' ? socket : CONTROL_SOCKET };
+	enum control_exit code;
+
+	argp_err_exit_status = CONTROL_USAGE;
+	parse_line(&p, argc, argv);
+	code = p.command->run(&p.line);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		fprintf(stderr, "trefoilctl: cannot write the output: %s\n", strerror(errno));
+		return code != CONTROL_DONE ? code : CONTROL_REFUSED;
+	}
+	return code;
+}

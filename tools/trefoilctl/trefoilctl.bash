@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# bash completion for trefoilctl
+_trefoilctl() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+	local commands='check push status counters explain mirror'
+	local common='--socket --json --help --usage --version'
+	local command='' i
+
+	COMPREPLY=()
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		-s | --socket) ((i++)) ;;
+		-*) ;;
+		*)
+			command=${COMP_WORDS[i]}
+			break
+			;;
+		esac
+	done
+	case $prev in
+	-s | --socket)
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
+	-m | --message) return ;;
+	--by)
+		mapfile -t COMPREPLY < <(compgen -W 'reason country asn rule port worker' -- "$cur")
+		return
+		;;
+	esac
+	case $command:$cur in
+	:-*) mapfile -t COMPREPLY < <(compgen -W "$common" -- "$cur") ;;
+	:*) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur") ;;
+	push:-*) mapfile -t COMPREPLY < <(compgen -W "$common --message" -- "$cur") ;;
+	counters:-*) mapfile -t COMPREPLY < <(compgen -W "$common --by" -- "$cur") ;;
+	*:-*) mapfile -t COMPREPLY < <(compgen -W "$common" -- "$cur") ;;
+	check:* | push:*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	mirror:*) mapfile -t COMPREPLY < <(compgen -W 'rotate status' -- "$cur") ;;
+	esac
+}
+complete -F _trefoilctl trefoilctl
