@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Handlers of the control socket. A request that fails changes nothing; texts of policies are
+ * checked by the same parser that trefoilctl check runs.
+ */
+#include "commands.h"
+
+#include "base/text.h"
+#include "report.h"
+
+#include <pwd.h>
+#include <string.h>
+
+static json_t *
+refuse(const char *key, const char *message)
+{
+	struct err e;
+
+	err_set(&e, NULL, 0, key, "%s", message);
+	return control_refuse(CONTROL_REFUSED, &e, 1);
+}
+
+static json_t *
+answer_or_nomem(json_t *result)
+{
+	return result != NULL ? control_ok(result) : refuse(NULL, "out of memory");
+}
+
+/* A string of the request, or NULL. */
+static const char *
+string_of(const json_t *request, const char *key)
+{
+	return json_string_value(json_object_get(request, key));
+}
+
+static json_t *
+on_status(void *context, const struct control_peer *peer, const json_t *request)
+{
+	return answer_or_nomem(report_status(context));
+}
+
+static json_t *
+on_counters(void *context, const struct control_peer *peer, const json_t *request)
+{
+	const char *by = string_of(request, "by");
+
+	if (by != NULL && !report_is_known(by))
+		return refuse("by", "counters by country, reason, asn, rule, port or worker");
+	return answer_or_nomem(report_counters(context, by));
+}
+
+static json_t *
+on_explain(void *context, const struct control_peer *peer, const json_t *request)
+{
+	const struct daemon *d = context;
+	const struct generation *g = publisher_get(d->publisher);
+	const char *address = string_of(request, "address");
+	struct ip_addr ip;
+
+	if (address == NULL || ip_parse(address, &ip) != 0)
+		return refuse("address", "not an IPv4 or IPv6 address");
+	if (g == NULL)
+		return refuse(NULL, "no policy is running: everything is dropped (no-policy)");
+	return answer_or_nomem(report_explain(g, &ip));
+}
+
+static void
+name_of_peer(const struct control_peer *peer, char *buf, size_t size)
+{
+	const struct passwd *user = getpwuid(peer->uid);
+
+	if (user != NULL)
+		snprintf(buf, size, "%s", user->pw_name);
+	else
+		snprintf(buf, size, "uid %u", peer->uid);
+}
+
+static json_t *
+on_push(void *context, const struct control_peer *peer, const json_t *request)
+{
+	struct daemon *d = context;
+	const json_t *text = json_object_get(request, "text");
+	const char *name = string_of(request, "name"), *message = string_of(request, "message");
+	struct err_list errors = { .n = 0 };
+	struct daemon_policy policy = {
+		.name = name != NULL ? name : "pushed",
+		.message = message != NULL ? message : "",
+	};
+	char who[64];
+
+	if (!json_is_string(text))
+		return refuse("text", "a push needs the text of a policy");
+	if (text_has_control(policy.name)) /* it is part of rules, so of logs and evidence */
+		return refuse("name", "there is a control character in the policy's file name");
+	name_of_peer(peer, who, sizeof(who));
+	policy.text = json_string_value(text);
+	policy.size = json_string_length(text);
+	policy.who = who;
+	if (daemon_push(d, &policy, &errors) != 0)
+		return control_refuse(CONTROL_REFUSED, errors.items, errors.n);
+	return answer_or_nomem(report_status(d));
+}
+
+static json_t *
+on_geo(void *context, const struct control_peer *peer, const json_t *request)
+{
+	const char *action = string_of(request, "action");
+	struct daemon *d = context;
+	struct err_list errors = { .n = 0 };
+
+	if (action == NULL || strcmp(action, "reload") != 0)
+		return refuse("action", "geo reload is the only action");
+	if (daemon_reload_geo(d, &errors) != 0)
+		return control_refuse(CONTROL_REFUSED, errors.items, errors.n);
+	return answer_or_nomem(report_status(d));
+}
+
+static json_t *
+on_mirror(void *context, const struct control_peer *peer, const json_t *request)
+{
+	const char *action = string_of(request, "action");
+	struct daemon *d = context;
+	json_t *status, *result;
+
+	if (action != NULL && strcmp(action, "rotate") == 0) {
+		if (d->writer == NULL)
+			return refuse(NULL, "there is no mirror: set [mirror] dir in trefoild.ini");
+		writer_rotate(d->writer);
+	} else if (action != NULL && strcmp(action, "status") != 0) {
+		return refuse("action", "mirror status or rotate");
+	}
+	status = report_status(d);
+	result = json_incref(json_object_get(status, "mirror"));
+	json_decref(status);
+	return answer_or_nomem(result);
+}
+
+const struct control_command commands[] = {
+	{ "status", on_status },
+	{ "counters", on_counters },
+	{ "explain", on_explain },
+	{ "push", on_push },
+	{ "geo", on_geo },
+	{ "mirror", on_mirror },
+	{ NULL, NULL },
+};

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * daemon: everything trefoild runs with, owned by the control thread.
+ * Threads: control thread only, but for what its members say.
+ */
+#pragma once
+
+#include "generation.h"
+#include "publish.h"
+#include "settings/settings.h"
+#include "wires.h"
+#include "worker.h"
+#include "writer.h"
+
+#include <event2/event.h>
+
+#define ALARM_SIZE 512
+
+enum alarm_kind {
+	ALARM_POLICY, /* no valid policy: closed */
+	ALARM_GEO,    /* no geo table, or it cannot be reloaded */
+	ALARM_STALE,  /* geo data older than max_geo_age_days */
+	ALARM_MIRROR, /* the mirror loses copies, or there is none */
+	ALARM_LINK,   /* a port has no link */
+	ALARM_WORKER, /* a worker does not move */
+	ALARM_N
+};
+
+/* A policy's text and where it came from: compiled anew when the geo data changes. */
+struct daemon_policy {
+	const char *text;
+	size_t size;
+	const char *name, *who, *message;
+};
+
+struct daemon {
+	const struct settings *settings;
+	struct wires wires;
+	struct worker *workers; /* [n_workers] */
+	unsigned int n_workers;
+	bool stop; /* atomic: workers end */
+	struct publisher *publisher;
+	struct geo_ref *geo; /* NULL until a table is loaded */
+	uint32_t generation; /* number of the newest one */
+	char *policy_text;   /* of the running generation; NULL = none */
+	size_t policy_size;
+	bool is_stale; /* what the running generation was compiled with */
+	struct mirror_ring **rings;
+	struct writer *writer; /* NULL = no mirror */
+	struct event_base *base;
+	uint64_t started_s;                 /* CLOCK_MONOTONIC */
+	char alarms[ALARM_N][ALARM_SIZE];   /* "" = not raised */
+	uint64_t heartbeats[RTE_MAX_LCORE]; /* n_loops at the last look */
+	uint64_t lost_before;               /* mirror losses at the last look */
+};
+
+/* Raise (and log, once per text) or clear an alarm. */
+void daemon_alarm(struct daemon *d, enum alarm_kind kind, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void daemon_alarm_clear(struct daemon *d, enum alarm_kind kind);
+
+/* Parse, compile with the loaded table and let it judge. `name` is how errors and rules call the
+ * policy. A failure leaves what runs untouched. Returns 0 or -errno, `errors` says what to do. */
+int daemon_push(struct daemon *d, const struct daemon_policy *policy, struct err_list *errors);
+
+/* Load the geo table of the settings again and compile the running policy with it. */
+int daemon_reload_geo(struct daemon *d, struct err_list *errors);
+
+/* Timers: freeing of old generations; links, workers, mirror, age of the data. */
+void daemon_reclaim(struct daemon *d);
+void daemon_watch(struct daemon *d);
+
+/* One line on standard error, for the journal. */
+void daemon_log(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Making and freeing generations. */
+#include "generation.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t
+count_prefixes(ip6_t first, ip6_t last, uint8_t version)
+{
+	struct ip_range rest = { first, last, version };
+	uint64_t n = 1;
+
+	for (;; n++) {
+		ip6_t end = geo_range_prefix(&rest).last;
+
+		if (end == last)
+			return n;
+		rest.first = end + 1;
+	}
+}
+
+static void
+count_all_prefixes(struct geo_ref *ref)
+{
+	const struct geo_table *t = ref->table;
+	size_t i;
+
+	for (i = 0; i < t->n_ranges4; i++)
+		ref->n_prefixes4 += count_prefixes(t->ranges4[i].first, t->ranges4[i].last, 4);
+	for (i = 0; i < t->n_ranges6; i++)
+		ref->n_prefixes6 += count_prefixes(t->ranges6[i].first, t->ranges6[i].last, 6);
+}
+
+struct geo_ref *
+geo_ref_load(const char *path, struct err *e)
+{
+	struct geo_ref *ref = calloc(1, sizeof(*ref));
+
+	if (ref == NULL) {
+		err_set(e, path, 0, NULL, "no memory for the geo table");
+		return NULL;
+	}
+	ref->table = geo_load(path, e);
+	if (ref->table == NULL) {
+		free(ref);
+		return NULL;
+	}
+	snprintf(ref->path, sizeof(ref->path), "%s", path);
+	count_all_prefixes(ref);
+	ref->n_users = 1;
+	return ref;
+}
+
+struct geo_ref *
+geo_ref_take(struct geo_ref *ref)
+{
+	ref->n_users++;
+	return ref;
+}
+
+void
+geo_ref_drop(struct geo_ref *ref)
+{
+	if (ref == NULL || --ref->n_users > 0)
+		return;
+	geo_free(ref->table);
+	free(ref);
+}
+
+unsigned int
+geo_age_days(const struct geo_table *table, time_t now)
+{
+	if ((uint64_t)now <= table->built_at)
+		return 0;
+	return (unsigned int)(((uint64_t)now - table->built_at) / 86400);
+}
+
+static int
+add_counters(struct generation *g, unsigned int n_workers)
+{
+	g->counters = calloc(n_workers + 1, sizeof(*g->counters));
+	if (g->counters == NULL)
+		return -ENOMEM;
+	for (g->n_workers = 0; g->n_workers < n_workers; g->n_workers++)
+		if (stats_class_init(&g->counters[g->n_workers], g->ruleset->n_classes) != 0)
+			return -ENOMEM;
+	return 0;
+}
+
+static int
+add_keys(struct generation *g)
+{
+	const struct ruleset *rs = g->ruleset;
+	uint32_t i;
+
+	g->keys = calloc(rs->n_classes, sizeof(*g->keys));
+	if (g->keys == NULL)
+		return -ENOMEM;
+	for (i = 0; i < rs->n_classes; i++) {
+		const struct geo_origin *origin = &rs->geo->origins[rs->classes[i].origin];
+
+		g->keys[i].asn = origin->asn;
+		memcpy(g->keys[i].country, origin->country, 2);
+		g->keys[i].special = rs->classes[i].special;
+		g->keys[i].verdict = rs->verdict[i] & RULESET_VERDICT_MASK;
+	}
+	return 0;
+}
+
+struct generation *
+generation_new(uint32_t number, struct policy *policy, struct geo_ref *geo, bool is_stale,
+	unsigned int n_workers)
+{
+	struct generation *g = calloc(1, sizeof(*g));
+	struct ruleset_options options = { .is_stale = is_stale };
+	int saved;
+
+	if (g == NULL) {
+		policy_free(policy);
+		return NULL;
+	}
+	g->number = number;
+	g->policy = policy;
+	g->geo = geo_ref_take(geo);
+	g->ruleset = ruleset_compile(policy, geo->table, &options);
+	if (g->ruleset != NULL && add_counters(g, n_workers) == 0 && add_keys(g) == 0)
+		return g;
+	saved = g->ruleset == NULL ? errno : ENOMEM;
+	generation_free(g);
+	errno = saved;
+	return NULL;
+}
+
+void
+generation_free(struct generation *g)
+{
+	unsigned int i;
+
+	if (g == NULL)
+		return;
+	for (i = 0; i < g->n_workers; i++)
+		stats_class_fini(&g->counters[i]);
+	free(g->counters);
+	free(g->keys);
+	ruleset_free(g->ruleset);
+	policy_free(g->policy);
+	geo_ref_drop(g->geo);
+	free(g);
+}
+
+int
+generation_tally(const struct generation *g, struct tally *tally)
+{
+	unsigned int i;
+	int status = 0;
+
+	for (i = 0; i < g->n_workers && status == 0; i++)
+		status = tally_add(tally, &g->counters[i], g->keys);
+	return status;
+}

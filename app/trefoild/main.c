@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * trefoild: the appliance. The main thread is the control side: it sets everything up, launches one
+ * worker per core and the mirror writer, and runs the event loop until SIGTERM.
+ * Order: nothing is forwarded before a ruleset judges; at the end workers stop first, then the
+ * writer takes what is left in the rings.
+ */
+#include "commands.h"
+#include "daemon.h"
+#include "eal.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <rte_eal.h>
+#include <rte_launch.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#define RING_SIZE  (8u << 20)
+#define RECLAIM_MS 20
+#define WATCH_MS   500
+
+struct options {
+	const char *settings;
+	bool is_check;
+};
+
+enum option_key { OPTION_CHECK = 256 };
+
+static const struct argp_option argp_options[] = {
+	{ "config", 'c', "FILE", 0, "Settings (default: " TREFOIL_SYSCONFDIR "/trefoild.ini)", 0 },
+	{ "check", OPTION_CHECK, NULL, 0,
+		"Check settings, policy and geo table, print what is wrong, and end", 0 },
+	{ 0 },
+};
+
+static error_t
+parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	switch (key) {
+	case 'c':
+		o->settings = arg;
+		return 0;
+	case OPTION_CHECK:
+		o->is_check = true;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options = argp_options,
+	.parser = parse_option,
+	.doc = "Trefoil's border filter: forwards between two ports what the policy approves.\v"
+	       "SIGTERM drains and ends, SIGHUP loads the geo table again.\n"
+	       "Exit status: 0 done, 1 refused, 2 usage, 4 not permitted.",
+};
+
+const char *argp_program_version = "trefoild " TREFOIL_VERSION;
+
+static void
+log_errors(const struct err_list *errors)
+{
+	char text[1024];
+	unsigned int i;
+
+	for (i = 0; i < errors->n; i++)
+		daemon_log("%s", err_format(&errors->items[i], text, sizeof(text)));
+	if (errors->n_found > errors->n)
+		daemon_log("and %u more errors", errors->n_found - errors->n);
+}
+
+static void
+log_error(const struct err *e)
+{
+	char text[1024];
+
+	daemon_log("%s", err_format(e, text, sizeof(text)));
+}
+
+/* --check: everything that can be known without ports. */
+static int
+check(const struct settings *settings)
+{
+	struct err_list errors = { .n = 0 };
+	struct policy *policy = policy_load(settings->policy, &errors);
+	struct geo_table *geo = geo_load(settings->geo_table, err_list_next(&errors));
+	int status = policy != NULL && geo != NULL ? 0 : -EINVAL;
+
+	if (geo != NULL && errors.n_found-- == errors.n) /* room for an error that did not come */
+		errors.n--;
+	if (status != 0)
+		log_errors(&errors);
+	else
+		printf("settings, policy %s and geo table are good\n", policy->name);
+	policy_free(policy);
+	geo_free(geo);
+	return status;
+}
+
+static int
+push_first(struct daemon *d, struct err_list *errors)
+{
+	struct daemon_policy policy = { .who = "trefoild", .message = "start" };
+	char *text;
+	int status;
+
+	geo_ref_drop(d->geo); /* of a try before, whose policy was bad */
+	d->geo = geo_ref_load(d->settings->geo_table, err_list_next(errors));
+	if (d->geo == NULL)
+		return -EINVAL;
+	errors->n = errors->n_found = 0;
+	policy.name = d->settings->policy;
+	text = ini_load(d->settings->policy, &policy.size, errors);
+	if (text == NULL)
+		return -EINVAL;
+	policy.text = text;
+	status = daemon_push(d, &policy, errors);
+	free(text);
+	return status;
+}
+
+/* A border without a valid policy starts closed and says so. */
+static void
+load_policy(struct daemon *d)
+{
+	struct err_list errors = { .n = 0 };
+	char text[1024] = "no policy";
+
+	if (push_first(d, &errors) == 0)
+		return;
+	log_errors(&errors);
+	if (errors.n > 0)
+		err_format(&errors.items[0], text, sizeof(text));
+	daemon_alarm(d, ALARM_POLICY, "closed, everything is dropped: %s", text);
+}
+
+/* Worker i gets queue q of every port where q modulo the number of workers is i. */
+static int
+assign_queue(struct daemon *d, const struct port *from, const struct port *to, unsigned int q,
+	uint16_t interface, enum classify_direction direction)
+{
+	struct worker *w = &d->workers[q % d->n_workers];
+
+	if (w->n_queues == WORKER_QUEUES_MAX)
+		return -ENOSPC;
+	w->queues[w->n_queues++] = (struct worker_queue){
+		.rx_port = from->id,
+		.tx_port = to->id,
+		.queue = (uint16_t)q,
+		.interface = interface,
+		.direction = direction,
+		.tx_link_up = &to->link_up,
+	};
+	return 0;
+}
+
+static int
+assign_queues(struct daemon *d)
+{
+	unsigned int i, q;
+	int status = 0;
+
+	for (i = 0; i < d->wires.n; i++) {
+		const struct wire *w = &d->wires.items[i];
+
+		for (q = 0; q < w->settings->queues && status == 0; q++) {
+			status = assign_queue(d, &w->inside, &w->outside, q, (uint16_t)(2 * i),
+				CLASSIFY_OUTBOUND);
+			if (status == 0)
+				status = assign_queue(d, &w->outside, &w->inside, q,
+					(uint16_t)(2 * i + 1), CLASSIFY_INBOUND);
+		}
+	}
+	return status;
+}
+
+static int
+make_workers(struct daemon *d, struct err *e)
+{
+	unsigned int i;
+
+	d->n_workers = d->settings->n_cores;
+	d->workers = aligned_alloc(STATS_CACHE_LINE, d->n_workers * sizeof(*d->workers));
+	d->rings = calloc(d->n_workers, sizeof(struct mirror_ring *));
+	d->publisher = publisher_new(d->n_workers);
+	if (d->workers == NULL || d->rings == NULL || d->publisher == NULL)
+		return err_set_code(e, ENOMEM, NULL, 0, NULL, "out of memory");
+	memset(d->workers, 0, d->n_workers * sizeof(*d->workers));
+	for (i = 0; i < d->n_workers; i++) {
+		struct worker *w = &d->workers[i];
+
+		w->id = i;
+		w->lcore = i + 1;
+		w->publisher = d->publisher;
+		w->stop = &d->stop;
+		w->mirror_snaplen = d->settings->mirror_snaplen;
+		w->ring = d->rings[i] = mirror_ring_new(RING_SIZE);
+		if (w->ring == NULL)
+			return err_set_code(e, ENOMEM, NULL, 0, NULL, "out of memory");
+	}
+	if (assign_queues(d) != 0)
+		return err_set(e, NULL, 0, "[wire]",
+			"more than %u queues for one worker: add cores", WORKER_QUEUES_MAX);
+	return 0;
+}
+
+/* The mirror's interfaces: two per wire, in the order of worker_queue.interface. */
+static int
+start_writer(struct daemon *d, struct err *e)
+{
+	static struct capture_interface interfaces[2 * WIRES_MAX];
+	static char names[2 * WIRES_MAX][128];
+	struct writer_options options = {
+		.directory = d->settings->mirror_dir,
+		.name = d->settings->name,
+		.format = d->settings->mirror_format,
+		.rotate_size = (uint64_t)d->settings->mirror_rotate_mb << 20,
+		.rotate_s = d->settings->mirror_rotate_s,
+		.interfaces = interfaces,
+		.n_interfaces = 2 * d->wires.n,
+	};
+	unsigned int i;
+
+	if (options.directory[0] == '\0') {
+		for (i = 0; i < d->n_workers; i++)
+			d->workers[i].ring = NULL;
+		return 0;
+	}
+	for (i = 0; i < options.n_interfaces; i++) {
+		const struct wire *w = &d->wires.items[i / 2];
+
+		snprintf(names[i], sizeof(names[i]), "%s/%s", w->settings->name,
+			i % 2 == 0 ? "inside" : "outside");
+		interfaces[i] = (struct capture_interface){ .name = names[i],
+			.description = i % 2 == 0 ? w->inside.name : w->outside.name,
+			.link_type = 1,
+			.snaplen = d->settings->mirror_snaplen };
+	}
+	d->writer = writer_start(&options, d->publisher, d->rings, d->n_workers, e);
+	return d->writer != NULL ? 0 : -errno;
+}
+
+static void
+on_reclaim(evutil_socket_t fd, short what, void *arg)
+{
+	daemon_reclaim(arg);
+}
+
+static void
+on_watch(evutil_socket_t fd, short what, void *arg)
+{
+	daemon_watch(arg);
+}
+
+static void
+on_term(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	daemon_log("stopping");
+	event_base_loopbreak(d->base);
+}
+
+static void
+on_hup(evutil_socket_t fd, short what, void *arg)
+{
+	struct err_list errors = { .n = 0 };
+	struct daemon *d = arg;
+
+	if (d->policy_text == NULL) {
+		load_policy(d);
+		return;
+	}
+	if (daemon_reload_geo(d, &errors) == 0)
+		return;
+	log_errors(&errors);
+	daemon_alarm(d, ALARM_GEO, "the geo table could not be loaded again; the old one judges");
+}
+
+struct events {
+	struct event *reclaim, *watch, *term, *interrupt, *hup;
+};
+
+static void
+events_fini(struct events *ev)
+{
+	struct event **all[] = { &ev->reclaim, &ev->watch, &ev->term, &ev->interrupt, &ev->hup };
+	size_t i;
+
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (*all[i] != NULL)
+			event_free(*all[i]);
+}
+
+static int
+events_init(struct events *ev, struct daemon *d)
+{
+	const struct timeval reclaim = { .tv_usec = RECLAIM_MS * 1000 };
+	const struct timeval watch = { .tv_usec = WATCH_MS * 1000 };
+
+	ev->reclaim = event_new(d->base, -1, EV_PERSIST, on_reclaim, d);
+	ev->watch = event_new(d->base, -1, EV_PERSIST, on_watch, d);
+	ev->term = evsignal_new(d->base, SIGTERM, on_term, d);
+	ev->interrupt = evsignal_new(d->base, SIGINT, on_term, d);
+	ev->hup = evsignal_new(d->base, SIGHUP, on_hup, d);
+	if (ev->reclaim == NULL || ev->watch == NULL || ev->term == NULL || ev->interrupt == NULL ||
+		ev->hup == NULL)
+		return -ENOMEM;
+	if (event_add(ev->reclaim, &reclaim) != 0 || event_add(ev->watch, &watch) != 0 ||
+		event_add(ev->term, NULL) != 0 || event_add(ev->interrupt, NULL) != 0 ||
+		event_add(ev->hup, NULL) != 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static void
+launch_workers(struct daemon *d)
+{
+	unsigned int i;
+
+	for (i = 0; i < d->n_workers; i++)
+		rte_eal_remote_launch(worker_main, &d->workers[i], d->workers[i].lcore);
+}
+
+static void
+stop_workers(struct daemon *d)
+{
+	__atomic_store_n(&d->stop, true, __ATOMIC_RELAXED);
+	rte_eal_mp_wait_lcore();
+}
+
+/* Everything is set up: answer until told to stop. */
+static int
+serve(struct daemon *d, struct err *e)
+{
+	struct events events = { .reclaim = NULL };
+	int status = events_init(&events, d);
+
+	if (status != 0) {
+		err_set_code(e, -status, NULL, 0, NULL, "cannot set up timers and signals");
+	} else {
+		daemon_log("%u wire(s), %u worker(s), control socket %s", d->wires.n, d->n_workers,
+			d->settings->socket);
+		sd_notify(0, "READY=1");
+		event_base_dispatch(d->base);
+		sd_notify(0, "STOPPING=1");
+	}
+	events_fini(&events);
+	return status;
+}
+
+static int
+forward(struct daemon *d, struct err *e)
+{
+	int status = start_writer(d, e);
+
+	if (status != 0)
+		return status;
+	status = wires_start(&d->wires, e);
+	if (status == 0) {
+		launch_workers(d);
+		status = serve(d, e);
+		stop_workers(d);
+	}
+	writer_stop(d->writer);
+	wires_stop(&d->wires);
+	return status;
+}
+
+/* The socket comes first: where another daemon listens, not one frame may be forwarded twice. */
+static int
+run(struct daemon *d, struct err *e)
+{
+	struct control_server *server =
+		control_server_new(d->base, d->settings->socket, commands, d, e);
+	int status;
+
+	if (server == NULL)
+		return -errno;
+	load_policy(d);
+	status = forward(d, e);
+	control_server_free(server);
+	return status;
+}
+
+static void
+daemon_fini(struct daemon *d)
+{
+	unsigned int i;
+
+	publisher_free(d->publisher);
+	for (i = 0; d->rings != NULL && i < d->n_workers; i++)
+		mirror_ring_free(d->rings[i]);
+	free(d->rings);
+	free(d->workers);
+	free(d->policy_text);
+	geo_ref_drop(d->geo);
+	if (d->base != NULL)
+		event_base_free(d->base);
+}
+
+/* Settings of the contract that this version reads but does not carry out yet. */
+static void
+log_unused_settings(const struct settings *settings)
+{
+	unsigned int i;
+
+	for (i = 0; i < settings->n_wires; i++)
+		if (settings->wires[i].link_propagation)
+			daemon_log("[wire %s] link_propagation = yes has no effect in this version",
+				settings->wires[i].name);
+	if (settings->approvals > 0)
+		daemon_log("[access] approvals = %u has no effect in this version",
+			settings->approvals);
+}
+
+static int
+start(struct daemon *d, struct err *e)
+{
+	struct timespec now;
+	int status;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	d->started_s = (uint64_t)now.tv_sec;
+	log_unused_settings(d->settings);
+	signal(SIGHUP, SIG_IGN); /* where nothing can be loaded again: while starting, draining */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	d->base = event_base_new();
+	if (d->base == NULL)
+		return err_set_code(e, ENOMEM, NULL, 0, NULL, "out of memory");
+	status = eal_start(d->settings, e);
+	if (status == 0)
+		status = wires_setup(&d->wires, d->settings, e);
+	if (status == 0)
+		status = make_workers(d, e);
+	if (status == 0)
+		status = run(d, e);
+	return status;
+}
+
+static int
+exit_status(int status)
+{
+	if (status == 0)
+		return CONTROL_DONE;
+	return status == -EACCES || status == -EPERM ? CONTROL_NOT_PERMITTED : CONTROL_REFUSED;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options options = { .settings = TREFOIL_SYSCONFDIR "/trefoild.ini" };
+	struct err_list errors = { .n = 0 };
+	struct daemon d = { .generation = 0 };
+	struct settings *settings;
+	struct err e;
+	int status;
+
+	argp_err_exit_status = CONTROL_USAGE;
+	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	settings = settings_load(options.settings, &errors);
+	if (settings == NULL) {
+		int saved = errno;
+
+		log_errors(&errors);
+		return exit_status(saved == EACCES ? -EACCES : -EINVAL);
+	}
+	if (options.is_check) {
+		status = check(settings);
+		free(settings);
+		return exit_status(status);
+	}
+	d.settings = settings;
+	status = start(&d, &e);
+	if (status != 0)
+		log_error(&e);
+	daemon_fini(&d);
+	eal_stop();
+	free(settings);
+	return exit_status(status);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * report: the daemon's state as JSON; keys are a contract (trefoilctl(8)).
+ * Threads: control thread.
+ */
+#pragma once
+
+#include "daemon.h"
+
+#include <jansson.h>
+#include <time.h>
+
+/* NEW objects; NULL = out of memory. */
+json_t *report_status(struct daemon *d);
+
+/* `by` NULL = country; one of which report_is_known() says true. */
+json_t *report_counters(struct daemon *d, const char *by);
+bool report_is_known(const char *by);
+
+/* "2026-11-23T22:15:00Z" */
+json_t *report_time(time_t when);
+
+/* Everything the running generation says of an address. */
+json_t *report_explain(const struct generation *g, const struct ip_addr *ip);

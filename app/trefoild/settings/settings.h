@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * settings: what trefoild.ini says, parsed and checked across keys. Nothing here is looked up in
+ * the system: whether ports, cores and unix groups exist is found out by who uses them.
+ *
+ * Threads: immutable once parsed; any number of readers.
+ * Units: in the names.
+ * Source: the format is trefoild.ini(5).
+ */
+#pragma once
+
+#include "base/err.h"
+#include "base/ini.h"
+#include "base/schema.h"
+#include "mirror/capture_file.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SETTINGS_CORES_MAX 127 /* lcores of DPDK as Debian builds it, less the main one */
+#define SETTINGS_CORE_MAX  1023
+#define SETTINGS_WIRES_MAX 16
+#define SETTINGS_VDEVS_MAX 32
+#define SETTINGS_PORT_SIZE 64 /* RTE_ETH_NAME_MAX_LEN */
+
+struct settings_wire {
+	char name[INI_NAME_MAX + 1];
+	char inside[SETTINGS_PORT_SIZE]; /* "0000:3b:00.0" in full, or the name of a vdev */
+	char outside[SETTINGS_PORT_SIZE];
+	unsigned int line; /* of its header */
+	uint16_t queues;   /* per port and direction */
+	uint16_t mtu;      /* bytes of a frame without Ethernet header and FCS */
+	bool link_propagation;
+};
+
+struct settings {
+	/* [appliance] */
+	char name[64];
+	char state_dir[INI_LINE_MAX + 1];
+	char socket[108];
+	char geo_table[INI_LINE_MAX + 1];
+	char policy[INI_LINE_MAX + 1];
+	unsigned int max_geo_age_days;
+	/* [eal] */
+	uint16_t cores[SETTINGS_CORES_MAX]; /* of the workers, as listed, none twice */
+	unsigned int n_cores;
+	unsigned int memory_mb;
+	bool hugepages;
+	char vdevs[SETTINGS_VDEVS_MAX][INI_LINE_MAX + 1]; /* "net_tap0,iface=in": EAL's arguments */
+	unsigned int n_vdevs;
+	/* [wire NAME], in the order of the file */
+	struct settings_wire wires[SETTINGS_WIRES_MAX];
+	unsigned int n_wires;
+	/* [mirror] */
+	char mirror_dir[INI_LINE_MAX + 1]; /* "" = no mirror */
+	enum capture_format mirror_format;
+	uint32_t mirror_snaplen; /* bytes, 0 = up to the end of the innermost header */
+	unsigned int mirror_rotate_mb;
+	unsigned int mirror_rotate_s;
+	/* [access]: unix groups */
+	char operators[33];
+	char auditors[33];
+	unsigned int approvals;
+};
+
+/* The table that trefoild.ini(5) is made of. */
+extern const struct schema settings_schema;
+
+/* Parse a whole text; `file` is how errors call it. Returns NULL and sets errno: EINVAL (errors
+ * says what), EFBIG, ENOMEM. free() what it returns. */
+struct settings *settings_parse(
+	const char *text, size_t size, const char *file, struct err_list *errors);
+
+/* Read a file (at most 4 MiB) and parse it. errno also ENOENT, EACCES, EISDIR..., each with an
+ * error in `errors`. */
+struct settings *settings_load(const char *path, struct err_list *errors);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * settings_impl: what a key's value is for, in schema_key.id: a kind and an offset in the struct.
+ * Threads: constants only.
+ */
+#pragma once
+
+#include "settings.h"
+
+enum setting_kind {
+	SETTING_TEXT,   /* char[], as long as key->max and its NUL */
+	SETTING_UINT,   /* unsigned int */
+	SETTING_SWITCH, /* bool */
+	SETTING_CORES,
+	SETTING_VDEV,
+	SETTING_INSIDE, /* from here on: of the wire that was begun last */
+	SETTING_OUTSIDE,
+	SETTING_QUEUES,
+	SETTING_MTU,
+	SETTING_LINK_PROPAGATION,
+	SETTING_FORMAT,
+	SETTING_SNAPLEN,
+};
+
+#define SETTING_ID(kind, field) ((size_t)SETTING_##kind << 24 | offsetof(struct settings, field))
+#define SETTING_ID_KIND(id)     ((enum setting_kind)((id) >> 24))
+#define SETTING_ID_INDEX(id)    ((id)&0xffffff)

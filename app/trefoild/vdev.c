@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* DPDK 22.11's net_af_packet caps its frames at 1,518 bytes whatever framesz says, and reports each
+ * link as up: the kernel is asked instead. */
+#include "vdev.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define AF_PACKET_PREFIX  "net_af_packet"
+#define AF_PACKET_FRAMESZ 2048 /* the driver's default */
+
+const char *
+vdev_find(const struct settings *settings, const char *name)
+{
+	size_t length = strlen(name);
+	unsigned int i;
+
+	for (i = 0; i < settings->n_vdevs; i++) {
+		const char *rest = settings->vdevs[i] + length;
+
+		if (strncmp(settings->vdevs[i], name, length) == 0 &&
+			(*rest == ',' || *rest == '\0'))
+			return rest;
+	}
+	return NULL;
+}
+
+unsigned int
+vdev_framesz(const struct settings *settings, const char *name)
+{
+	const char *arguments = vdev_find(settings, name), *framesz;
+
+	if (arguments == NULL || strncmp(name, AF_PACKET_PREFIX, strlen(AF_PACKET_PREFIX)) != 0)
+		return 0;
+	framesz = strstr(arguments, ",framesz=");
+	if (framesz == NULL)
+		return AF_PACKET_FRAMESZ;
+	return (unsigned int)strtoul(framesz + strlen(",framesz="), NULL, 10);
+}
+
+/* EAL goes on without a vdev that it could not make. */
+int
+vdev_explain_missing(const char *name, struct err *e)
+{
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 && errno == EPERM)
+		return err_set_code(e, EPERM, NULL, 0, name,
+			"no permission to open packet sockets: run trefoild as root, or give it "
+			"CAP_NET_RAW and CAP_NET_ADMIN");
+	if (fd >= 0)
+		close(fd);
+	return err_set_code(e, ENODEV, NULL, 0, name,
+		"DPDK could not make this vdev (its own message is above): is the interface of "
+		"its iface= there (ip link), and are its other arguments right?");
+}
+
+static int
+ask_kernel(unsigned int if_index, unsigned long what, struct ifreq *request)
+{
+	int fd, status = 0;
+
+	if (if_indextoname(if_index, request->ifr_name) == NULL)
+		return -errno;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (ioctl(fd, what, request) != 0)
+		status = -errno;
+	close(fd);
+	return status;
+}
+
+int
+vdev_set_mtu(unsigned int if_index, uint16_t mtu)
+{
+	struct ifreq request = { .ifr_mtu = mtu };
+
+	return ask_kernel(if_index, SIOCSIFMTU, &request);
+}
+
+bool
+vdev_has_link(unsigned int if_index)
+{
+	struct ifreq request = { .ifr_flags = 0 };
+	int wanted = IFF_UP | IFF_RUNNING;
+
+	return ask_kernel(if_index, SIOCGIFFLAGS, &request) == 0 &&
+	       (request.ifr_flags & wanted) == wanted;
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Port set-up. Both ports of a wire get the same number of queues, so that queue q of one port is
+ * sent only by the worker that receives queue q of the other. RSS uses a symmetric key: both
+ * directions of a flow meet the same worker.
+ */
+#include "wires.h"
+
+#include "vdev.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define N_DESCRIPTORS  1024
+#define POOL_CACHE     256
+#define ETHER_OVERHEAD (RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN + 4 * 4) /* four tags */
+#define SYMMETRIC_KEY  52
+#define ROOM_MAX       (UINT16_MAX - 1024u)
+
+static uint8_t rss_key[SYMMETRIC_KEY];
+
+/* The well-known symmetric Toeplitz key (Woo, Park 2012). */
+static void
+rss_key_init(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(rss_key); i++)
+		rss_key[i] = i % 2 == 0 ? 0x6d : 0x5a;
+}
+
+static int
+find_port(struct port *port, const char *name, const struct settings *settings,
+	const struct settings_wire *wire, struct err *e)
+{
+	char key[64];
+
+	snprintf(key, sizeof(key), "[wire %s]", wire->name);
+	port->name = name;
+	if (rte_eth_dev_get_port_by_name(name, &port->id) == 0)
+		return 0;
+	if (vdev_find(settings, name) != NULL)
+		return vdev_explain_missing(name, e);
+	return err_set_code(e, ENODEV, NULL, 0, key,
+		"no port '%s': name a vdev of [eal], or a PCI address that is bound to vfio-pci "
+		"(dpdk-devbind.py --status shows them)",
+		name);
+}
+
+static int
+check_queues(const struct port *port, const struct rte_eth_dev_info *info, unsigned int n_queues,
+	struct err *e)
+{
+	unsigned int n_max = RTE_MIN(info->max_rx_queues, info->max_tx_queues);
+
+	if (n_queues <= n_max)
+		return 0;
+	return err_set(e, NULL, 0, port->name, "queues = %u, but the port has at most %u%s",
+		n_queues, n_max, n_max == 1 ? " (af_packet: add qpairs=N to its vdev)" : "");
+}
+
+static void
+set_rss(struct rte_eth_conf *conf, const struct rte_eth_dev_info *info)
+{
+	uint64_t wanted = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP;
+
+	if ((info->flow_type_rss_offloads & wanted) == 0)
+		return;
+	conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+	conf->rx_adv_conf.rss_conf.rss_hf = wanted & info->flow_type_rss_offloads;
+	if (info->hash_key_size != 0 && info->hash_key_size <= sizeof(rss_key)) {
+		conf->rx_adv_conf.rss_conf.rss_key = rss_key;
+		conf->rx_adv_conf.rss_conf.rss_key_len = info->hash_key_size;
+	}
+}
+
+static int
+setup_queues(
+	const struct wires *wires, const struct port *port, unsigned int n_queues, struct err *e)
+{
+	uint16_t n_rx = N_DESCRIPTORS, n_tx = N_DESCRIPTORS;
+	int socket = rte_eth_dev_socket_id(port->id);
+	unsigned int q;
+	int status = rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &n_rx, &n_tx);
+
+	for (q = 0; q < n_queues && status == 0; q++) {
+		status = rte_eth_rx_queue_setup(
+			port->id, (uint16_t)q, n_rx, (unsigned int)socket, NULL, wires->pool);
+		if (status == 0)
+			status = rte_eth_tx_queue_setup(
+				port->id, (uint16_t)q, n_tx, (unsigned int)socket, NULL);
+	}
+	if (status == 0)
+		return 0;
+	return err_set_code(
+		e, -status, NULL, 0, port->name, "cannot set up its queues: %s", strerror(-status));
+}
+
+static int
+set_mtu(const struct port *port, unsigned int framesz, uint16_t mtu, struct err *e)
+{
+	uint16_t now;
+	int status;
+
+	if (framesz != 0 && framesz < (unsigned int)mtu + VDEV_FRAMESZ_HEADER)
+		return err_set(e, NULL, 0, port->name,
+			"mtu = %u does not fit its slots of %u bytes: add framesz=%u,blocksz=%u to "
+			"its vdev, or set mtu = 1500",
+			mtu, framesz, rte_align32pow2(mtu + VDEV_FRAMESZ_HEADER),
+			rte_align32pow2(mtu + VDEV_FRAMESZ_HEADER));
+	if (port->if_index != 0)
+		status = vdev_set_mtu(port->if_index, mtu);
+	else if (rte_eth_dev_get_mtu(port->id, &now) == 0 && now == mtu)
+		return 0;
+	else
+		status = rte_eth_dev_set_mtu(port->id, mtu);
+	if (status == 0 || status == -ENOTSUP)
+		return 0;
+	return err_set_code(e, -status, NULL, 0, port->name, "does not take mtu = %u: %s", mtu,
+		strerror(-status));
+}
+
+static int
+setup_port(const struct wires *wires, struct port *port, const struct settings_wire *wire,
+	unsigned int framesz, struct err *e)
+{
+	struct rte_eth_conf conf = { .rxmode = { .mq_mode = RTE_ETH_MQ_RX_NONE } };
+	struct rte_eth_dev_info info;
+	int status = rte_eth_dev_info_get(port->id, &info);
+
+	if (status != 0)
+		return err_set_code(
+			e, -status, NULL, 0, port->name, "cannot be asked what it can do");
+	port->if_index = framesz != 0 ? info.if_index : 0;
+	if (check_queues(port, &info, wire->queues, e) != 0)
+		return -EINVAL;
+	conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
+	conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	if (wire->queues > 1)
+		set_rss(&conf, &info);
+	status = rte_eth_dev_configure(
+		port->id, (uint16_t)wire->queues, (uint16_t)wire->queues, &conf);
+	if (status != 0)
+		return err_set_code(e, -status, NULL, 0, port->name, "cannot be configured: %s",
+			strerror(-status));
+	if (set_mtu(port, framesz, wire->mtu, e) != 0)
+		return -EINVAL;
+	return setup_queues(wires, port, wire->queues, e);
+}
+
+/* One buffer holds the largest frame of any wire: no port needs scattering, those that can may. */
+static int
+make_pool(struct wires *wires, const struct settings *settings, struct err *e)
+{
+	unsigned int i, n = 4 * POOL_CACHE, largest = 0;
+	uint32_t room;
+
+	for (i = 0; i < settings->n_wires; i++) {
+		const struct settings_wire *w = &settings->wires[i];
+
+		n += 2 * w->queues * (2 * N_DESCRIPTORS + POOL_CACHE);
+		largest = RTE_MAX(largest, w->mtu + (unsigned int)ETHER_OVERHEAD);
+		largest = RTE_MAX(largest, vdev_framesz(settings, w->inside));
+		largest = RTE_MAX(largest, vdev_framesz(settings, w->outside));
+	}
+	room = RTE_ALIGN_CEIL(RTE_MIN(largest, ROOM_MAX), 64u) + RTE_PKTMBUF_HEADROOM;
+	room = RTE_MAX(room, (uint32_t)RTE_MBUF_DEFAULT_BUF_SIZE);
+	wires->pool = rte_pktmbuf_pool_create(
+		"frames", n, POOL_CACHE, 0, (uint16_t)room, (int)rte_socket_id());
+	if (wires->pool != NULL)
+		return 0;
+	return err_set_code(e, ENOMEM, NULL, 0, "[eal] memory_mb",
+		"%u frame buffers of %u bytes do not fit: about %u MB are needed", n, room,
+		(unsigned int)(((uint64_t)n * (room + 256)) >> 20) + 32);
+}
+
+static int
+setup_wire(struct wires *wires, struct wire *w, const struct settings *settings, struct err *e)
+{
+	const struct settings_wire *s = w->settings;
+	int status = find_port(&w->inside, s->inside, settings, s, e);
+
+	if (status == 0)
+		status = find_port(&w->outside, s->outside, settings, s, e);
+	if (status == 0)
+		status = setup_port(wires, &w->inside, s, vdev_framesz(settings, s->inside), e);
+	if (status == 0)
+		status = setup_port(wires, &w->outside, s, vdev_framesz(settings, s->outside), e);
+	return status;
+}
+
+int
+wires_setup(struct wires *wires, const struct settings *settings, struct err *e)
+{
+	unsigned int i;
+	int status = 0;
+
+	rss_key_init();
+	if (make_pool(wires, settings, e) != 0)
+		return -ENOMEM;
+	for (i = 0; i < settings->n_wires && status == 0; i++) {
+		wires->items[i].settings = &settings->wires[i];
+		status = setup_wire(wires, &wires->items[i], settings, e);
+		wires->n += status == 0;
+	}
+	return status;
+}
+
+static int
+start_port(const struct port *port, struct err *e)
+{
+	int status = rte_eth_dev_start(port->id);
+
+	if (status == 0)
+		status = rte_eth_promiscuous_enable(port->id);
+	if (status == 0 || status == -ENOTSUP)
+		return 0;
+	return err_set_code(
+		e, -status, NULL, 0, port->name, "cannot be started: %s", strerror(-status));
+}
+
+int
+wires_start(struct wires *wires, struct err *e)
+{
+	unsigned int i;
+	int status = 0;
+
+	for (i = 0; i < wires->n && status == 0; i++) {
+		status = start_port(&wires->items[i].inside, e);
+		if (status == 0)
+			status = start_port(&wires->items[i].outside, e);
+	}
+	wires_update_links(wires);
+	return status;
+}
+
+static bool
+update_link(struct port *port)
+{
+	struct rte_eth_link link = { .link_status = RTE_ETH_LINK_DOWN };
+	bool is_up, was_up = port->link_up;
+
+	is_up = rte_eth_link_get_nowait(port->id, &link) == 0 &&
+		link.link_status == RTE_ETH_LINK_UP;
+	if (port->if_index != 0)
+		is_up = is_up && vdev_has_link(port->if_index);
+	port->speed_mbps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
+	__atomic_store_n(&port->link_up, is_up, __ATOMIC_RELAXED);
+	return is_up != was_up;
+}
+
+bool
+wires_update_links(struct wires *wires)
+{
+	bool has_changed = false;
+	unsigned int i;
+
+	for (i = 0; i < wires->n; i++) {
+		has_changed |= update_link(&wires->items[i].inside);
+		has_changed |= update_link(&wires->items[i].outside);
+	}
+	return has_changed;
+}
+
+/* A kernel interface under the port must not stay promiscuous. */
+static void
+stop_port(const struct port *port)
+{
+	(void)rte_eth_promiscuous_disable(port->id);
+	(void)rte_eth_dev_stop(port->id);
+	(void)rte_eth_dev_close(port->id);
+}
+
+void
+wires_stop(struct wires *wires)
+{
+	unsigned int i;
+
+	for (i = 0; i < wires->n; i++) {
+		stop_port(&wires->items[i].inside);
+		stop_port(&wires->items[i].outside);
+	}
+}
