@@ -125,7 +125,7 @@ control_outcome_error(const json_t *item, struct err_list *errors)
 
 	err_set(err_list_next(errors), control_string(item, "file"),
 		line > 0 && line <= INT32_MAX ? (unsigned int)line : 0, control_string(item, "key"),
-		"%s", message != NULL ? message : "an error without a text");
+		"%s", message != NULL && message[0] != '\0' ? message : "an error without a text");
 }
 
 enum control_exit

@@ -947,6 +947,7 @@ test_outcomes_of_odd_responses_are_refusals(void)
 		{ "{\"ok\":false,\"exit\":-1,\"errors\":7}", CONTROL_REFUSED },
 		{ "{\"ok\":false,\"exit\":2,\"errors\":[7]}", CONTROL_USAGE },
 		{ "{\"ok\":false,\"errors\":[{\"line\":-3,\"file\":7}]}", CONTROL_REFUSED },
+		{ "{\"ok\":false,\"errors\":[{\"message\":\"\"}]}", CONTROL_REFUSED },
 		{ "{\"ok\":true,\"result\":{}}", CONTROL_DONE },
 	};
 	static struct err_list errors;
@@ -959,6 +960,7 @@ test_outcomes_of_odd_responses_are_refusals(void)
 		response = control_parse(cases[i].text, strlen(cases[i].text), NULL);
 		CU_ASSERT_EQUAL(control_outcome(response, &result, &errors), cases[i].want);
 		CU_ASSERT_EQUAL(errors.n, cases[i].want != CONTROL_DONE);
+		CU_ASSERT(errors.n == 0 || errors.items[0].message[0] != '\0');
 		json_decref(response);
 	}
 }
