@@ -8,14 +8,15 @@
  */
 #include "ruleset/ruleset_impl.h"
 
-#include "base/reason.h"
-
+#include <assert.h>
 #include <errno.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define N_CLASSES_MAX (UINT32_C(1) << 24)
+static_assert(REASON_N <= 1 << RULESET_REASON_BITS, "a reason fits an answer");
+
+#define N_CLASSES_MAX RULESET_CLASS_MASK /* which stands for none */
 
 /* Classes of addresses under a [prefix] rule: few, found by what they are made of. */
 struct combination {
@@ -266,7 +267,7 @@ merge(struct compiler *c, struct layers *layers, ip6_t max, struct segments *out
 			special == LAYER_NONE ? SPECIAL_NONE : special, rule);
 		if (class == NO_CLASS)
 			return -errno;
-		if (out->n == 0 || out->items[out->n - 1].class != class)
+		if (out->n == 0 || out->items[out->n - 1].value != class)
 			out->items[out->n++] = (struct segment){ ip, class };
 		if (end == max)
 			return 0;
@@ -274,20 +275,14 @@ merge(struct compiler *c, struct layers *layers, ip6_t max, struct segments *out
 }
 
 static int
-compile_family(struct compiler *c, uint8_t version)
+sweep_family(struct compiler *c, uint8_t version, struct segments *out)
 {
 	struct layers layers = { .geo = { .n = 0 } };
-	struct segments segments = { .items = NULL };
 	int status = layers_init(&layers, c->rs, version);
 
 	if (status == 0)
-		status = merge(c, &layers, ip_max(version), &segments);
+		status = merge(c, &layers, ip_max(version), out);
 	layers_fini(&layers);
-	if (status == 0 && version == 4 && (c->rs->table4 = table4_new(&segments)) == NULL)
-		status = -ENOMEM;
-	if (status == 0 && version == 6 && (c->rs->table6 = table6_new(&segments)) == NULL)
-		status = -ENOMEM;
-	free(segments.items);
 	return status;
 }
 
@@ -359,9 +354,41 @@ fill_verdicts(struct ruleset *rs)
 	return 0;
 }
 
+static ruleset_answer_t
+answer_of(const struct ruleset *rs, ruleset_class_t class)
+{
+	ruleset_answer_t answer =
+		ruleset_answer(class, rs->reason[class], rs->verdict[class] & RULESET_VERDICT_MASK);
+
+	return (rs->verdict[class] & RULESET_VERDICT_CARRIER) != 0 ? answer | RULESET_CARRIER
+								   : answer;
+}
+
+/* What a table keeps is not the class alone. */
+static void
+classes_to_answers(const struct ruleset *rs, struct segments *segments)
+{
+	size_t i;
+
+	for (i = 0; i < segments->n; i++)
+		segments->items[i].value = answer_of(rs, segments->items[i].value);
+}
+
+static int
+build_tables(struct ruleset *rs, struct segments *segments4, struct segments *segments6)
+{
+	int status;
+
+	classes_to_answers(rs, segments4);
+	classes_to_answers(rs, segments6);
+	status = table4_init(&rs->table4, segments4);
+	return status == 0 ? table6_init(&rs->table6, segments6) : status;
+}
+
 static int
 compile(struct compiler *c)
 {
+	struct segments segments4 = { .items = NULL }, segments6 = { .items = NULL };
 	size_t i;
 	int status;
 
@@ -374,10 +401,16 @@ compile(struct compiler *c)
 		c->class_of_special[i] = NO_CLASS;
 	if (class_of(c, 0, SPECIAL_NONE, LAYER_NONE) != RULESET_UNKNOWN)
 		return -ENOMEM; /* the first class made is class 0: zeroed memory means unknown */
-	status = compile_family(c, 4);
+	status = sweep_family(c, 4, &segments4);
 	if (status == 0)
-		status = compile_family(c, 6);
-	return status == 0 ? fill_verdicts(c->rs) : status;
+		status = sweep_family(c, 6, &segments6);
+	if (status == 0)
+		status = fill_verdicts(c->rs);
+	if (status == 0)
+		status = build_tables(c->rs, &segments4, &segments6);
+	free(segments4.items);
+	free(segments6.items);
+	return status;
 }
 
 struct ruleset *
@@ -424,8 +457,8 @@ ruleset_free(struct ruleset *rs)
 		return;
 	free_const(rs->verdict);
 	free_const(rs->reason);
-	table4_free(rs->table4);
-	table6_free(rs->table6);
+	table4_fini(&rs->table4);
+	table6_fini(&rs->table6);
 	free(rs->classes);
 	free(rs);
 }
@@ -465,6 +498,9 @@ ruleset_explain_range(const struct ruleset *rs, const struct ip_addr *ip, struct
 size_t
 ruleset_memory_size(const struct ruleset *rs)
 {
-	return table4_size(rs->table4) + table6_size(rs->table6) +
-	       rs->n_classes * (2 + sizeof(struct ruleset_class));
+	const struct ruleset_table4 *t4 = &rs->table4;
+	const struct ruleset_table6 *t6 = &rs->table6;
+
+	return t4->direct_size + t4->nodes_size + t4->leaves_size + t6->direct_size +
+	       t6->nodes_size + rs->n_classes * (2 + sizeof(struct ruleset_class));
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "base/huge.h"
 #include "ruleset/ruleset.h"
 
 #define LAYER_NONE UINT32_MAX
@@ -30,10 +31,11 @@ int layer_flatten(struct layer *layer, const struct layer_range *ranges, size_t 
 uint32_t layer_at(struct layer *layer, ip6_t ip, ip6_t max, ip6_t *last);
 
 /* From segment i's first address to the one before segment i+1's, all addresses have one class.
- * The first segment begins at 0, the last ends at the top of the address space. */
+ * The first segment begins at 0, the last ends at the top of the address space. `value` is a class
+ * while they are made, an answer when tables are built of them. */
 struct segment {
 	ip6_t first;
-	ruleset_class_t class;
+	uint32_t value;
 };
 
 struct segments {
@@ -41,14 +43,73 @@ struct segments {
 	size_t n;
 };
 
-/* Both return NULL + ENOMEM; the table keeps nothing of `segments`. */
-struct ruleset_table4 *table4_new(const struct segments *segments);
-struct ruleset_table6 *table6_new(const struct segments *segments);
-void table4_free(struct ruleset_table4 *t);
-void table6_free(struct ruleset_table6 *t);
-size_t table4_size(const struct ruleset_table4 *t);
-size_t table6_size(const struct ruleset_table6 *t);
+#define NODE_PARTS 11
 
-/* Zeroed memory for a look-up table, on huge pages where the kernel has them. NULL + ENOMEM. */
-void *table_memory_new(size_t size);
-void table_memory_free(void *memory, size_t size);
+/* One cache line: what a /24 is divided into, 64 addresses a word. Bit i says that a new part begins
+ * at address i (bit 0 is always set), so the part of an address is the number of bits up to its own;
+ * their answers stand together in the table's leaves. */
+#define NODE4_WORDS 4
+struct ruleset_node4 {
+	struct ruleset_word4 {
+		uint64_t begins;
+		uint32_t leaf; /* of the first part */
+		uint32_t unused;
+	} words[NODE4_WORDS];
+} __attribute__((aligned(64)));
+
+/* Two cache lines: which of up to 11 parts an address is in, by one half of it. keys[i] is the half of
+ * the first address of part i + 1, as a number with the top bit flipped, so
+ * that signed comparisons sort it; entries behind the last part repeat it. A half that is not uniform
+ * leads to nodes of the other half. */
+#define NODE6_LOW   (UINT32_C(1) << 30) /* the node is about the last 64 bits */
+#define NODE6_INDEX (NODE6_LOW - 1)
+#define NODE6_FLIP  (UINT64_C(1) << 63)
+struct ruleset_node6 {
+	int64_t keys[NODE_PARTS - 1];
+	uint32_t entries[NODE_PARTS]; /* answer, or RULESET_NODE | NODE6_LOW | a node */
+	uint32_t unused;
+} __attribute__((aligned(128)));
+
+/* What a B-tree is made of: from key `first` on, up to the next part, `entry`. */
+struct part {
+	uint64_t first;
+	uint32_t entry;
+};
+
+/* An array while a table is built; it moves to table memory at the end. */
+struct grown {
+	void *items;
+	size_t item_size;
+	uint32_t n, capacity;
+};
+
+/* Zeroed room for `n` more items behind the others; their index, or UINT32_MAX: no memory, or more
+ * than an entry can name. */
+uint32_t grown_add(struct grown *g, uint32_t n);
+
+/* Move the items to table memory, *size bytes. NULL: no memory. The items are freed either way. */
+void *grown_settle(struct grown *g, size_t *size);
+
+/* Make a B-tree of `n` >= 1 parts, which are overwritten. *root = its entry: of the one part, or
+ * RULESET_NODE | flags | a node. Returns 0 or -ENOMEM. */
+int btree_build(struct grown *nodes, uint32_t flags, struct part *parts, size_t n, uint32_t *root);
+
+/* Return 0 or -ENOMEM; the table keeps nothing of `segments`. */
+int table4_init(struct ruleset_table4 *t, const struct segments *segments);
+int table6_init(struct ruleset_table6 *t, const struct segments *segments);
+void table4_fini(struct ruleset_table4 *t);
+void table6_fini(struct ruleset_table6 *t);
+
+/* The ways to walk the tables: n <= LOOKUP_CHUNK. */
+#define LOOKUP_CHUNK 64u
+typedef void lookup4_fn(
+	const struct ruleset_table4 *t, const uint32_t *ips, uint32_t *answers, unsigned int n);
+typedef void lookup6_fn(
+	const struct ruleset_table6 *t, const ip6_t *ips, uint32_t *answers, unsigned int n);
+
+lookup4_fn lookup4_scalar;
+lookup6_fn lookup6_scalar;
+#if defined(__x86_64__)
+lookup4_fn lookup4_avx2, lookup4_avx512;
+lookup6_fn lookup6_avx2, lookup6_avx512;
+#endif

@@ -1,173 +1,124 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * DIR-24-8 (Gupta, Lin, McKeown 1998): one entry per /24; where a /24 is not uniform the entry
- * names a group of 256 entries, one per address. Entries are class ids; zeroed memory is the
- * unknown class, which is fail-closed. Immutable once built.
+ * IPv4: one entry per /24 (as DIR-24-8: Gupta, Lin, McKeown 1998); a /24 that is not uniform has one
+ * cache line of bits, counted as in a Poptrie (Asai, Ohara 2015), instead of 256 entries: all of
+ * them together stay in the L2 cache. A zeroed entry forwards nothing. Immutable once built.
  */
 #include "ruleset/ruleset_impl.h"
 
 #include <errno.h>
-#include <rte_prefetch.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define N_DIRECT   (UINT32_C(1) << 24)
-#define GROUP_SIZE 256u
-#define IS_GROUP   (UINT32_C(1) << 31)
-#define CHUNK      64u
+#define N_DIRECT (UINT32_C(1) << 24)
 
-struct ruleset_table4 {
-	uint32_t *direct; /* [N_DIRECT] class, or IS_GROUP | group */
-	uint32_t *groups; /* [n_groups * GROUP_SIZE] classes */
-	uint32_t n_groups;
-	size_t groups_size; /* bytes */
+struct build4 {
+	const struct segments *segments;
+	uint32_t *direct;
+	struct grown nodes, leaves;
 };
 
-/* Segments as [first, last] ranges of 32 bits. */
-static uint32_t
-segment_last(const struct segments *s, size_t i)
+/* A part begins at `ip`; where a word begins, the one before goes on. */
+static int
+add_part(struct build4 *b, uint32_t node, uint32_t ip, uint32_t value)
 {
-	return i + 1 < s->n ? (uint32_t)(s->items[i + 1].first - 1) : UINT32_MAX;
+	struct ruleset_node4 *n = (struct ruleset_node4 *)b->nodes.items + node;
+	struct ruleset_word4 *word = &n->words[ip >> 6 & (NODE4_WORDS - 1)];
+	uint32_t leaf = grown_add(&b->leaves, 1);
+
+	if (leaf == UINT32_MAX)
+		return -ENOMEM;
+	((uint32_t *)b->leaves.items)[leaf] = value;
+	if (word->begins == 0)
+		word->leaf = leaf;
+	word->begins |= UINT64_C(1) << (ip & 63);
+	return 0;
 }
 
-/* A /24 needs a group if and only if a segment begins inside it. */
-static uint32_t
-count_groups(const struct segments *s)
+/* A /24 in which segment *at + 1 begins. *at becomes the last segment that begins in it. */
+static int
+build_group(struct build4 *b, size_t *at, uint32_t slot)
 {
-	uint32_t n = 0, slot, previous = UINT32_MAX;
-	size_t i;
+	const struct segments *s = b->segments;
+	uint32_t node = grown_add(&b->nodes, 1), ip = slot << 8, last = ip | 0xff, next;
+	int status = node == UINT32_MAX ? -ENOMEM : 0;
 
-	for (i = 0; i < s->n; i++) {
-		slot = (uint32_t)s->items[i].first >> 8;
-		if (((uint32_t)s->items[i].first & 0xff) == 0 || slot == previous)
-			continue;
-		previous = slot;
-		n++;
+	b->direct[slot] = RULESET_NODE | node;
+	while (status == 0) {
+		status = add_part(b, node, ip, s->items[*at].value);
+		next = (ip | 63) + 1; /* of the next word */
+		if (*at + 1 < s->n && s->items[*at + 1].first <= (ip | 63))
+			next = (uint32_t)s->items[*at + 1].first;
+		if ((ip | 63) == last && next == last + 1)
+			break;
+		ip = next;
+		if (*at + 1 < s->n && s->items[*at + 1].first == ip)
+			(*at)++;
 	}
-	return n;
+	return status;
 }
 
-static uint32_t *
-group_of(struct ruleset_table4 *t, uint32_t slot)
+static int
+build_direct(struct build4 *b)
 {
-	if (!(t->direct[slot] & IS_GROUP))
-		t->direct[slot] = IS_GROUP | t->n_groups++;
-	return t->groups + (size_t)(t->direct[slot] & ~IS_GROUP) * GROUP_SIZE;
-}
+	const struct segments *s = b->segments;
+	uint64_t slot, end;
+	size_t i = 0;
 
-/* Addresses first..last of one /24. */
-static void
-fill_part(struct ruleset_table4 *t, uint32_t first, uint32_t last, ruleset_class_t class)
-{
-	uint32_t *group = group_of(t, first >> 8);
-	uint32_t i;
-
-	for (i = first & 0xff; i <= (last & 0xff); i++)
-		group[i] = class;
-}
-
-static void
-fill(struct ruleset_table4 *t, uint32_t first, uint32_t last, ruleset_class_t class)
-{
-	uint32_t slot, slot_last = last >> 8;
-
-	if ((first & 0xff) != 0 || slot_last == first >> 8) {
-		uint32_t end = first | 0xff;
-
-		if (end > last)
-			end = last;
-		if ((first & 0xff) != 0 || end != (first | 0xff)) {
-			fill_part(t, first, end, class);
-			if (end == last)
-				return;
-			first = end + 1;
+	for (slot = 0; slot < N_DIRECT; slot = end) {
+		/* Segment i holds the slot's first address; up to where is all its own? */
+		end = i + 1 < s->n ? (uint64_t)s->items[i + 1].first >> 8 : N_DIRECT;
+		for (; slot < end; slot++)
+			b->direct[slot] = s->items[i].value;
+		if (end == N_DIRECT)
+			break;
+		if (((uint32_t)s->items[i + 1].first & 0xff) == 0)
+			i++;
+		if (i + 1 == s->n || (uint64_t)s->items[i + 1].first >> 8 != slot) {
+			b->direct[slot] = s->items[i].value;
+		} else {
+			if (build_group(b, &i, (uint32_t)slot) != 0)
+				return -ENOMEM;
 		}
+		end = slot + 1;
 	}
-	if ((last & 0xff) != 0xff) {
-		fill_part(t, last & ~UINT32_C(0xff), last, class);
-		if (slot_last-- == first >> 8)
-			return;
-	}
-	for (slot = first >> 8; slot <= slot_last; slot++)
-		t->direct[slot] = class;
+	return 0;
 }
 
-struct ruleset_table4 *
-table4_new(const struct segments *segments)
-{
-	struct ruleset_table4 *t = calloc(1, sizeof(*t));
-	size_t i;
-
-	if (t == NULL)
-		return NULL;
-	t->groups_size = (size_t)count_groups(segments) * GROUP_SIZE * sizeof(uint32_t);
-	t->direct = table_memory_new(N_DIRECT * sizeof(uint32_t));
-	if (t->groups_size > 0)
-		t->groups = table_memory_new(t->groups_size);
-	if (t->direct == NULL || (t->groups_size > 0 && t->groups == NULL)) {
-		table4_free(t);
-		errno = ENOMEM;
-		return NULL;
-	}
-	for (i = 0; i < segments->n; i++)
-		fill(t, (uint32_t)segments->items[i].first, segment_last(segments, i),
-			segments->items[i].class);
-	return t;
-}
-
-void
-table4_free(struct ruleset_table4 *t)
-{
-	if (t == NULL)
-		return;
-	table_memory_free(t->direct, N_DIRECT * sizeof(uint32_t));
-	table_memory_free(t->groups, t->groups_size);
-	free(t);
-}
-
-size_t
-table4_size(const struct ruleset_table4 *t)
-{
-	return N_DIRECT * sizeof(uint32_t) + t->groups_size;
-}
-
-/* Three passes over a chunk, each waiting for one kind of memory only. */
 static void
-lookup_chunk(const struct ruleset_table4 *t, const uint32_t *ips, ruleset_class_t *classes,
-	unsigned int n)
+settle(struct build4 *b, struct ruleset_table4 *t)
 {
-	unsigned int i, n_grouped = 0;
-	uint8_t grouped[CHUNK];
+	t->nodes = grown_settle(&b->nodes, &t->nodes_size);
+	t->leaves = grown_settle(&b->leaves, &t->leaves_size);
+}
 
-	for (i = 0; i < n; i++)
-		rte_prefetch0(&t->direct[ips[i] >> 8]);
-	for (i = 0; i < n; i++) {
-		uint32_t entry = t->direct[ips[i] >> 8];
+int
+table4_init(struct ruleset_table4 *t, const struct segments *segments)
+{
+	struct build4 b = { .segments = segments,
+		.nodes = { .item_size = sizeof(struct ruleset_node4) },
+		.leaves = { .item_size = sizeof(uint32_t) } };
+	struct ruleset_table4 made = { .direct_size = N_DIRECT * sizeof(uint32_t) };
 
-		classes[i] = entry;
-		grouped[n_grouped] = (uint8_t)i;
-		n_grouped += entry >> 31;
+	b.direct = huge_new(made.direct_size);
+	made.direct = b.direct;
+	if (b.direct != NULL && build_direct(&b) == 0)
+		settle(&b, &made);
+	free(b.nodes.items);
+	free(b.leaves.items);
+	if (made.nodes == NULL || made.leaves == NULL) {
+		table4_fini(&made);
+		return -ENOMEM;
 	}
-	for (i = 0; i < n_grouped; i++) {
-		unsigned int k = grouped[i];
-
-		rte_prefetch0(&t->groups[(size_t)(classes[k] & ~IS_GROUP) * GROUP_SIZE +
-					 (ips[k] & 0xff)]);
-	}
-	for (i = 0; i < n_grouped; i++) {
-		unsigned int k = grouped[i];
-
-		classes[k] =
-			t->groups[(size_t)(classes[k] & ~IS_GROUP) * GROUP_SIZE + (ips[k] & 0xff)];
-	}
+	*t = made;
+	return 0;
 }
 
 void
-ruleset_lookup4(
-	const struct ruleset *rs, const uint32_t *ips, ruleset_class_t *classes, unsigned int n)
+table4_fini(struct ruleset_table4 *t)
 {
-	unsigned int i;
-
-	for (i = 0; i < n; i += CHUNK)
-		lookup_chunk(rs->table4, ips + i, classes + i, n - i < CHUNK ? n - i : CHUNK);
+	huge_free(t->direct, t->direct_size);
+	huge_free(t->nodes, t->nodes_size);
+	huge_free(t->leaves, t->leaves_size);
+	*t = (struct ruleset_table4){ .direct = NULL };
 }

@@ -1,310 +1,177 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * IPv6 trie with popcount-compressed nodes (Asai, Ohara: Poptrie, 2015): 20 bits index a direct
- * table, every further node takes 6 bits (20 + 18 * 6 = 128). In a node bit i of `children` says
- * that slot i leads to a node, bit i of `leaves` that a new run of equal leaves begins at slot i.
- * Children of one node stand together, so do its leaves. Immutable once built.
+ * IPv6: global unicast (2000::/3) has a direct table by the 21 bits behind its first three, the rest
+ * of the address space one by its first 16 bits. What an entry stands for and is not uniform has a
+ * B-tree over the first 64 bits of the borders in it, and where borders differ only behind them, the
+ * part leads to a B-tree over the last 64 bits. Immutable once built.
+ *
+ * A B-tree follows the borders, however long their prefixes are: a /48 or /64 costs no more steps
+ * than a /32, which is what a trie of fixed strides pays for.
  */
 #include "ruleset/ruleset_impl.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <rte_prefetch.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define DIRECT_BITS 20
-#define N_DIRECT    (UINT32_C(1) << DIRECT_BITS)
-#define STRIDE      6
-#define N_SLOTS     (1u << STRIDE)
-#define IS_NODE     (UINT32_C(1) << 31)
-#define CHUNK       64u
+#define N_GLOBAL  (UINT32_C(1) << RULESET_GLOBAL6_BITS)
+#define N_OTHER   (UINT32_C(1) << RULESET_OTHER6_BITS)
+#define IS_GLOBAL (UINT32_C(1) << (RULESET_OTHER6_BITS - 3)) /* 001 in front */
 
-struct node {
-	uint64_t children, leaves;
-	uint32_t child_base, leaf_base;
-};
-
-struct ruleset_table6 {
-	uint32_t *direct; /* [N_DIRECT] class, or IS_NODE | node */
-	struct node *nodes;
-	uint32_t *leaves; /* classes */
-	uint32_t n_nodes, n_leaves;
-	size_t nodes_capacity, leaves_capacity; /* counts */
-};
-
-/* The part of the address space being built. */
-struct span {
+struct build6 {
 	const struct segments *segments;
-	size_t at; /* segment that holds the first address */
+	uint32_t *direct;
+	struct grown nodes;
+	struct part *high, *low; /* room for all borders */
 };
 
-static const struct segment *
-span_next(const struct span *span)
+/* Part of the address space; segment `at` holds its first address. */
+struct span {
+	ip6_t first, last;
+	size_t at;
+};
+
+static size_t
+segment_of(const struct segments *s, size_t at, ip6_t ip)
 {
-	return span->at + 1 < span->segments->n ? &span->segments->items[span->at + 1] : NULL;
+	while (at + 1 < s->n && s->items[at + 1].first <= ip)
+		at++;
+	return at;
 }
 
-/* Move to the segment that holds `ip`. */
-static void
-span_seek(struct span *span, ip6_t ip)
-{
-	const struct segment *next;
-
-	while ((next = span_next(span)) != NULL && next->first <= ip)
-		span->at++;
-}
-
-/* True if one segment holds all of first..last; the span stands on the one that holds `first`. */
 static bool
-span_is_uniform(const struct span *span, ip6_t last)
+begins_within(const struct segments *s, size_t at, ip6_t last)
 {
-	const struct segment *next = span_next(span);
-
-	return next == NULL || next->first > last;
+	return at + 1 < s->n && s->items[at + 1].first <= last;
 }
 
-/* Room for `n` more items behind the `used` ones. Returns 0 or -ENOMEM. */
+/* One /64. */
 static int
-reserve(void **items, size_t *capacity, size_t used, size_t n, size_t item_size)
+build_low(struct build6 *b, const struct span *span, uint32_t *entry)
 {
-	size_t wanted = *capacity > 0 ? *capacity : 1024;
-	void *grown;
+	const struct segments *s = b->segments;
+	size_t n = 0, at = span->at;
 
-	if (used + n <= *capacity)
+	b->low[n++] = (struct part){ 0, s->items[at].value };
+	for (; begins_within(s, at, span->last); at++)
+		b->low[n++] =
+			(struct part){ (uint64_t)s->items[at + 1].first, s->items[at + 1].value };
+	return btree_build(&b->nodes, NODE6_LOW, b->low, n, entry);
+}
+
+/* The next part of a span from `part.first` on: a /64 that is not uniform, or as many as have one
+ * class. Moves the part to what comes behind it; false at the end of the span. */
+static int
+add_part(struct build6 *b, struct span *part, ip6_t last, size_t *n)
+{
+	const ip6_t rest = (ip6_t)UINT64_MAX; /* behind the first 64 bits */
+	const struct segments *s = b->segments;
+	uint32_t entry = s->items[part->at].value;
+	int status = 0;
+
+	part->last = part->first | rest;
+	if (begins_within(s, part->at, part->last))
+		status = build_low(b, part, &entry);
+	else if (begins_within(s, part->at, last))
+		part->last = (s->items[part->at + 1].first & ~rest) - 1;
+	else
+		part->last = last;
+	b->high[(*n)++] = (struct part){ (uint64_t)(part->first >> 64), entry };
+	part->at = segment_of(s, part->at, part->last);
+	if (part->last != last) {
+		part->first = part->last + 1;
+		part->at = segment_of(s, part->at, part->first);
+	}
+	return status;
+}
+
+static int
+build_span(struct build6 *b, const struct span *span, uint32_t *entry)
+{
+	struct span part = *span;
+	size_t n = 0;
+	int status;
+
+	if (!begins_within(b->segments, span->at, span->last)) {
+		*entry = b->segments->items[span->at].value;
 		return 0;
-	while (wanted < used + n)
-		wanted *= 2;
-	if (wanted > IS_NODE)
-		return -ENOMEM;
-	grown = realloc(*items, wanted * item_size);
-	if (grown == NULL)
-		return -ENOMEM;
-	*items = grown;
-	*capacity = wanted;
-	return 0;
-}
-
-static int
-leaf_add(struct ruleset_table6 *t, ruleset_class_t class)
-{
-	if (reserve((void **)&t->leaves, &t->leaves_capacity, t->n_leaves, 1, sizeof(uint32_t)) !=
-		0)
-		return -ENOMEM;
-	t->leaves[t->n_leaves++] = class;
-	return 0;
-}
-
-/* Which slots need a node, and where the span stands at each of them. */
-static unsigned int
-scan_slots(
-	struct span *span, ip6_t first, unsigned int shift, size_t at[N_SLOTS], uint64_t *children)
-{
-	ip6_t size_less_one = ((ip6_t)1 << shift) - 1;
-	unsigned int slot;
-
-	*children = 0;
-	for (slot = 0; slot < N_SLOTS; slot++) {
-		ip6_t start = first + ((ip6_t)slot << shift);
-
-		span_seek(span, start);
-		at[slot] = span->at;
-		if (!span_is_uniform(span, start + size_less_one))
-			*children |= UINT64_C(1) << slot;
 	}
-	return (unsigned int)__builtin_popcountll(*children);
+	do
+		status = add_part(b, &part, span->last, &n);
+	while (status == 0 && part.last != span->last);
+	if (status != 0)
+		return status;
+	return btree_build(&b->nodes, 0, b->high, n, entry);
 }
 
+/* Entries of `n` spans of 2^shift addresses from `first` on. */
 static int
-add_leaves(struct ruleset_table6 *t, const struct segments *segments, const size_t at[N_SLOTS],
-	struct node *node)
+build_spans(struct build6 *b, ip6_t first, unsigned int shift, uint32_t n, uint32_t *entries)
 {
-	unsigned int slot;
-	bool has_run = false;
+	struct span span = { .at = segment_of(b->segments, 0, first) };
+	int status = 0;
+	uint32_t i;
 
-	node->leaf_base = t->n_leaves;
-	for (slot = 0; slot < N_SLOTS; slot++) {
-		ruleset_class_t class = segments->items[at[slot]].class;
-
-		if (node->children & (UINT64_C(1) << slot))
-			continue;
-		if (has_run && t->leaves[t->n_leaves - 1] == class)
-			continue;
-		if (leaf_add(t, class) != 0)
-			return -ENOMEM;
-		node->leaves |= UINT64_C(1) << slot;
-		has_run = true;
+	for (i = 0; i < n && status == 0; i++) {
+		span.first = first + ((ip6_t)i << shift);
+		span.last = span.first + (((ip6_t)1 << shift) - 1);
+		span.at = segment_of(b->segments, span.at, span.first);
+		status = build_span(b, &span, &entries[i]);
 	}
-	return 0;
+	return status;
 }
 
-/* Build node `index` for the addresses from `first`, whose slots are 2^shift addresses wide.
- * Recursion is bounded by the address's bits: at most 18 levels. */
+/* Global unicast is left out of the second table, which nobody asks for it. */
 static int
-build_node(
-	struct ruleset_table6 *t, struct span span, ip6_t first, unsigned int shift, uint32_t index)
+build_direct(struct build6 *b)
 {
-	struct node node = { .children = 0 };
-	size_t at[N_SLOTS];
-	unsigned int slot, n_children = scan_slots(&span, first, shift, at, &node.children);
-	uint32_t child;
+	const unsigned int shift = 128 - RULESET_OTHER6_BITS;
+	uint32_t *other = b->direct + N_GLOBAL;
+	int status;
 
-	assert(shift > 0 || n_children == 0);
-	if (add_leaves(t, span.segments, at, &node) != 0 ||
-		reserve((void **)&t->nodes, &t->nodes_capacity, t->n_nodes, n_children,
-			sizeof(node)) != 0)
-		return -ENOMEM;
-	node.child_base = child = t->n_nodes;
-	t->n_nodes += n_children;
-	t->nodes[index] = node;
-	for (slot = 0; slot < N_SLOTS; slot++) {
-		if (!(node.children & (UINT64_C(1) << slot)))
-			continue;
-		span.at = at[slot];
-		if (build_node(t, span, first + ((ip6_t)slot << shift), shift - STRIDE, child++) !=
-			0)
-			return -ENOMEM;
-	}
-	return 0;
+	status = build_spans(b, (ip6_t)1 << 125, 125 - RULESET_GLOBAL6_BITS, N_GLOBAL, b->direct);
+	if (status == 0)
+		status = build_spans(b, 0, shift, IS_GLOBAL, other);
+	if (status == 0)
+		status = build_spans(b, (ip6_t)(2 * IS_GLOBAL) << shift, shift,
+			N_OTHER - 2 * IS_GLOBAL, other + 2 * IS_GLOBAL);
+	return status;
 }
 
-static int
-build_direct(struct ruleset_table6 *t, const struct segments *segments)
-{
-	const unsigned int shift = 128 - DIRECT_BITS;
-	struct span span = { .segments = segments };
-	uint32_t slot, index;
-
-	for (slot = 0; slot < N_DIRECT; slot++) {
-		ip6_t first = (ip6_t)slot << shift;
-
-		span_seek(&span, first);
-		if (span_is_uniform(&span, first + (((ip6_t)1 << shift) - 1))) {
-			t->direct[slot] = segments->items[span.at].class;
-			continue;
-		}
-		if (reserve((void **)&t->nodes, &t->nodes_capacity, t->n_nodes, 1,
-			    sizeof(struct node)) != 0)
-			return -ENOMEM;
-		index = t->n_nodes++;
-		t->direct[slot] = IS_NODE | index;
-		if (build_node(t, span, first, shift - STRIDE, index) != 0)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-/* Move the grown arrays to table memory of the right size. */
-static int
-settle(void **items, size_t *capacity, size_t n, size_t item_size)
-{
-	void *memory = table_memory_new((n + 1) * item_size);
-
-	if (memory == NULL)
-		return -ENOMEM;
-	if (n > 0)
-		memcpy(memory, *items, n * item_size);
-	free(*items);
-	*items = memory;
-	*capacity = n + 1;
-	return 0;
-}
-
-struct ruleset_table6 *
-table6_new(const struct segments *segments)
-{
-	struct ruleset_table6 *t = calloc(1, sizeof(*t));
-
-	if (t == NULL)
-		return NULL;
-	t->direct = table_memory_new(N_DIRECT * sizeof(uint32_t));
-	if (t->direct == NULL || build_direct(t, segments) != 0)
-		goto free_grown;
-	if (settle((void **)&t->nodes, &t->nodes_capacity, t->n_nodes, sizeof(*t->nodes)) != 0)
-		goto free_grown;
-	if (settle((void **)&t->leaves, &t->leaves_capacity, t->n_leaves, sizeof(*t->leaves)) != 0)
-		goto free_nodes;
-	return t;
-
-free_nodes:
-	table_memory_free(t->nodes, t->nodes_capacity * sizeof(*t->nodes));
-	t->nodes = NULL;
-free_grown:
-	free(t->nodes);
-	free(t->leaves);
-	table_memory_free(t->direct, N_DIRECT * sizeof(uint32_t));
-	free(t);
-	errno = ENOMEM;
-	return NULL;
-}
-
-void
-table6_free(struct ruleset_table6 *t)
-{
-	if (t == NULL)
-		return;
-	table_memory_free(t->direct, N_DIRECT * sizeof(uint32_t));
-	table_memory_free(t->nodes, t->nodes_capacity * sizeof(*t->nodes));
-	table_memory_free(t->leaves, t->leaves_capacity * sizeof(*t->leaves));
-	free(t);
-}
-
-size_t
-table6_size(const struct ruleset_table6 *t)
-{
-	return N_DIRECT * sizeof(uint32_t) + t->nodes_capacity * sizeof(*t->nodes) +
-	       t->leaves_capacity * sizeof(*t->leaves);
-}
-
-/* One level down: the class, or IS_NODE | the next node. */
-static inline uint32_t
-step(const struct ruleset_table6 *t, uint32_t entry, ip6_t ip, unsigned int shift)
-{
-	const struct node *node = &t->nodes[entry & ~IS_NODE];
-	uint64_t bit = UINT64_C(1) << ((uint64_t)(ip >> shift) & (N_SLOTS - 1));
-
-	if (node->children & bit)
-		return IS_NODE | (node->child_base + (uint32_t)__builtin_popcountll(
-							     node->children & (bit - 1)));
-	return t->leaves[node->leaf_base +
-			 (uint32_t)__builtin_popcountll(node->leaves & (bit | (bit - 1))) - 1];
-}
-
-/* All addresses of a chunk go down one level at a time, so that their cache misses overlap. */
 static void
-lookup_chunk(
-	const struct ruleset_table6 *t, const ip6_t *ips, ruleset_class_t *classes, unsigned int n)
+build_fini(struct build6 *b)
 {
-	unsigned int i, n_open = 0, n_left, shift = 128 - DIRECT_BITS;
-	uint8_t open[CHUNK];
+	free(b->nodes.items);
+	free(b->high);
+	free(b->low);
+}
 
-	for (i = 0; i < n; i++)
-		rte_prefetch0(&t->direct[(uint32_t)(ips[i] >> shift)]);
-	for (i = 0; i < n; i++) {
-		classes[i] = t->direct[(uint32_t)(ips[i] >> shift)];
-		open[n_open] = (uint8_t)i;
-		n_open += classes[i] >> 31;
-	}
-	for (; n_open > 0; n_open = n_left) {
-		for (i = 0; i < n_open; i++)
-			rte_prefetch0(&t->nodes[classes[open[i]] & ~IS_NODE]);
-		shift -= STRIDE;
-		for (i = 0, n_left = 0; i < n_open; i++) {
-			unsigned int k = open[i];
+int
+table6_init(struct ruleset_table6 *t, const struct segments *segments)
+{
+	struct build6 b = { .segments = segments,
+		.nodes = { .item_size = sizeof(struct ruleset_node6) } };
+	struct ruleset_table6 made = { .direct_size = (N_GLOBAL + N_OTHER) * sizeof(uint32_t) };
 
-			classes[k] = step(t, classes[k], ips[k], shift);
-			open[n_left] = (uint8_t)k;
-			n_left += classes[k] >> 31;
-		}
+	/* A border makes at most two parts: the one before it, and itself. */
+	b.high = calloc(2 * segments->n + 2, sizeof(*b.high));
+	b.low = calloc(2 * segments->n + 2, sizeof(*b.low));
+	made.direct = b.direct = huge_new(made.direct_size);
+	if (b.high != NULL && b.low != NULL && b.direct != NULL && build_direct(&b) == 0)
+		made.nodes = grown_settle(&b.nodes, &made.nodes_size);
+	build_fini(&b);
+	if (made.nodes == NULL) {
+		table6_fini(&made);
+		return -ENOMEM;
 	}
+	*t = made;
+	return 0;
 }
 
 void
-ruleset_lookup6(
-	const struct ruleset *rs, const ip6_t *ips, ruleset_class_t *classes, unsigned int n)
+table6_fini(struct ruleset_table6 *t)
 {
-	unsigned int i;
-
-	for (i = 0; i < n; i += CHUNK)
-		lookup_chunk(rs->table6, ips + i, classes + i, n - i < CHUNK ? n - i : CHUNK);
+	huge_free(t->direct, t->direct_size);
+	huge_free(t->nodes, t->nodes_size);
+	*t = (struct ruleset_table6){ .direct = NULL };
 }

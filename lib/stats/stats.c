@@ -5,22 +5,31 @@
  */
 #include "stats/stats.h"
 
-#include <errno.h>
-#include <stdlib.h>
+#include "base/huge.h"
 
-/* One allocation: all four arrays, `all` first because it is the one written per packet. */
+#include <errno.h>
+
+/* One allocation: all four arrays, `all` first because it is the one written per packet. Each array
+ * has one more item than there are classes, for frames of none. */
+static size_t
+class_size(uint32_t n_classes)
+{
+	return 4 * ((size_t)n_classes + 1) * sizeof(struct stats_pair);
+}
+
 int
 stats_class_init(struct stats_class *c, uint32_t n_classes)
 {
-	struct stats_pair *pairs = calloc((size_t)n_classes * 4 + 1, sizeof(*pairs));
+	struct stats_pair *pairs = huge_new(class_size(n_classes));
+	size_t n = (size_t)n_classes + 1;
 
 	*c = (struct stats_class){ .all = NULL };
 	if (pairs == NULL)
 		return -ENOMEM;
 	c->all = pairs;
-	c->odd_dropped = pairs + n_classes;
-	c->odd_mirrored = pairs + 2 * (size_t)n_classes;
-	c->inbound = pairs + 3 * (size_t)n_classes;
+	c->odd_dropped = pairs + n;
+	c->odd_mirrored = pairs + 2 * n;
+	c->inbound = pairs + 3 * n;
 	c->n_classes = n_classes;
 	return 0;
 }
@@ -28,7 +37,7 @@ stats_class_init(struct stats_class *c, uint32_t n_classes)
 void
 stats_class_fini(struct stats_class *c)
 {
-	free(c->all);
+	huge_free(c->all, class_size(c->n_classes));
 	*c = (struct stats_class){ .all = NULL };
 }
 

@@ -29,7 +29,8 @@ struct stats_worker {
 	uint64_t n_bursts;
 } __attribute__((aligned(STATS_CACHE_LINE)));
 
-/* Of one worker under one ruleset, by class of the deciding address: written per packet. */
+/* Of one worker under one ruleset, by class of the deciding address: written per packet. Item
+ * n_classes of each array is for frames without a class, and is not read. */
 struct stats_class {
 	struct stats_pair *all; /* [n_classes] judged frames */
 	struct stats_pair *

@@ -534,6 +534,111 @@ seconds_now(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/* Answers of the selected instruction set that differ from what the class says, or from the answers
+ * of another run, which are put into `answers` where `is_first`. */
+static size_t
+wrong_answers4(const struct fixture *f, const uint32_t *ips, ruleset_answer_t *answers, size_t n,
+	bool is_first)
+{
+	const struct ruleset *rs = f->ruleset;
+	ruleset_answer_t found[64];
+	size_t i, k, n_now, n_wrong = 0;
+
+	for (i = 0; i < n; i += n_now) {
+		n_now = n - i < 61 ? n - i : 61; /* no multiple of a register */
+		ruleset_answer4(rs, ips + i, found, (unsigned int)n_now);
+		for (k = 0; k < n_now; k++) {
+			ruleset_class_t class = found[k] & RULESET_CLASS_MASK;
+
+			if (is_first)
+				answers[i + k] = found[k];
+			n_wrong += answers[i + k] != found[k] ||
+				   ruleset_answer_reason(found[k]) != rs->reason[class] ||
+				   ruleset_answer_verdict(found[k]) !=
+					   (rs->verdict[class] & RULESET_VERDICT_MASK);
+		}
+	}
+	return n_wrong;
+}
+
+static size_t
+wrong_answers6(const struct fixture *f, const ip6_t *ips, ruleset_answer_t *answers, size_t n,
+	bool is_first)
+{
+	const struct ruleset *rs = f->ruleset;
+	ruleset_answer_t found[64];
+	size_t i, k, n_now, n_wrong = 0;
+
+	for (i = 0; i < n; i += n_now) {
+		n_now = n - i < 61 ? n - i : 61;
+		ruleset_answer6(rs, ips + i, found, (unsigned int)n_now);
+		for (k = 0; k < n_now; k++) {
+			ruleset_class_t class = found[k] & RULESET_CLASS_MASK;
+			uint8_t verdict = rs->verdict[class];
+
+			if (is_first)
+				answers[i + k] = found[k];
+			n_wrong += answers[i + k] != found[k] ||
+				   ruleset_answer_reason(found[k]) != rs->reason[class] ||
+				   ruleset_answer_verdict(found[k]) !=
+					   (verdict & RULESET_VERDICT_MASK) ||
+				   ((found[k] & RULESET_CARRIER) != 0) !=
+					   ((verdict & RULESET_VERDICT_CARRIER) != 0);
+		}
+	}
+	return n_wrong;
+}
+
+/* Every border of the table and its neighbours. */
+static void
+test_instruction_sets_give_the_same_answers(void)
+{
+	struct geo_table *geo = geo_load(TREFOIL_SOURCE_ROOT "/config/geo/internet.tgt", NULL);
+	enum ruleset_isa isa, before = ruleset_isa_selected();
+	uint32_t *ips4;
+	ip6_t *ips6;
+	ruleset_answer_t *answers4, *answers6;
+	struct fixture f;
+	size_t i, n4 = 0, n6 = 0;
+	unsigned int n_sets = 0;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(geo);
+	fixture_init(&f, sample, geo, false);
+	ips4 = calloc(4 * geo->n_ranges4, sizeof(*ips4));
+	answers4 = calloc(4 * geo->n_ranges4, sizeof(*answers4));
+	ips6 = calloc(4 * geo->n_ranges6, sizeof(*ips6));
+	answers6 = calloc(4 * geo->n_ranges6, sizeof(*answers6));
+	CU_ASSERT_FATAL(ips4 != NULL && answers4 != NULL && ips6 != NULL && answers6 != NULL);
+	for (i = 0; i < geo->n_ranges4; i++) {
+		ips4[n4++] = geo->ranges4[i].first - 1;
+		ips4[n4++] = geo->ranges4[i].first;
+		ips4[n4++] = geo->ranges4[i].last;
+		ips4[n4++] = geo->ranges4[i].last + 1;
+	}
+	for (i = 0; i < geo->n_ranges6; i++) {
+		ips6[n6++] = geo->ranges6[i].first - 1;
+		ips6[n6++] = geo->ranges6[i].first;
+		ips6[n6++] = geo->ranges6[i].last;
+		ips6[n6++] = geo->ranges6[i].last + 1;
+	}
+	for (isa = RULESET_ISA_SCALAR; isa < RULESET_ISA_N; isa++) {
+		if (ruleset_isa_select(isa) != 0) {
+			printf("no %s on this CPU ", ruleset_isa_name(isa));
+			continue;
+		}
+		CU_ASSERT_EQUAL(wrong_answers4(&f, ips4, answers4, n4, n_sets == 0), 0);
+		CU_ASSERT_EQUAL(wrong_answers6(&f, ips6, answers6, n6, n_sets == 0), 0);
+		n_sets++;
+	}
+	CU_ASSERT(n_sets > 0);
+	CU_ASSERT_EQUAL(ruleset_isa_select(before), 0);
+	free(ips4);
+	free(ips6);
+	free(answers4);
+	free(answers6);
+	fixture_fini(&f);
+}
+
 static void
 test_oracle_agrees_on_the_full_default_table(void)
 {
@@ -585,6 +690,7 @@ SUITE("ruleset", { "most specific kind of rule decides", test_most_specific_kind
 	{ "oracle agrees on a small table with nested prefixes",
 		test_oracle_agrees_on_a_small_table_with_nested_prefixes },
 	{ "bulk look-up equals single look-up", test_bulk_look_up_equals_single_look_up },
+	{ "instruction sets give the same answers", test_instruction_sets_give_the_same_answers },
 	{ "oracle agrees on the full default table", test_oracle_agrees_on_the_full_default_table },
 	{ "explained range is uniform and maximal inside its sources",
 		test_explained_range_is_uniform_and_maximal_inside_its_sources })

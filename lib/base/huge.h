@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * huge: memory that is read or written at random for every packet: on huge pages where there are any,
+ * since with small ones the address translation costs more than the data.
+ *
+ * Threads: any.
+ * Units: sizes are bytes.
+ */
+#pragma once
+
+#include <stddef.h>
+
+/* Zeroed memory from the start of a page. NULL + ENOMEM. */
+void *huge_new(size_t size);
+
+/* `size` as it was asked for. NULL allowed. */
+void huge_free(const void *memory, size_t size);

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * lookup_impl: the walk through the tables, once, for every instruction set: what differs is how the
+ * keys of one node are compared. All addresses of a chunk go down one level at a time, so that
+ * their cache misses overlap; the ones that are not at their end stay in `open`.
+ *
+ * Threads: pure functions over an immutable table.
+ * Units: addresses in host order.
+ */
+#pragma once
+
+#include "ruleset/ruleset_impl.h"
+
+#define LOOKUP_INLINE static inline __attribute__((always_inline))
+
+/* How many keys of the node are not above `key`: the part that it is in. */
+typedef unsigned int rank6_fn(const struct ruleset_node6 *node, int64_t key);
+
+/* The node behind an entry; the first one for answers, so that it can be fetched either way. */
+LOOKUP_INLINE uint32_t
+lookup_node(uint32_t entry)
+{
+	return entry & NODE6_INDEX & -(entry >> 31);
+}
+
+LOOKUP_INLINE void
+lookup_prefetch6(const struct ruleset_table6 *t, uint32_t entry)
+{
+	const char *node = (const char *)&t->nodes[lookup_node(entry)];
+
+	__builtin_prefetch(node);
+	__builtin_prefetch(node + 64);
+}
+
+LOOKUP_INLINE const struct ruleset_word4 *
+lookup_word4(const struct ruleset_table4 *t, uint32_t entry, uint32_t ip)
+{
+	return &t->nodes[entry & ~RULESET_NODE].words[ip >> 6 & (NODE4_WORDS - 1)];
+}
+
+/* The second half for IPv4: answers[k] of the open ones is a node. */
+LOOKUP_INLINE void
+lookup4_nodes(const struct ruleset_table4 *t, const uint32_t *ips, uint32_t *answers,
+	const uint8_t *open, unsigned int n_open)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < n_open; i++)
+		__builtin_prefetch(lookup_word4(t, answers[open[i]], ips[open[i]]));
+	for (i = 0; i < n_open; i++) {
+		const struct ruleset_word4 *word;
+
+		k = open[i];
+		word = lookup_word4(t, answers[k], ips[k]);
+		answers[k] = word->leaf +
+			     (uint32_t)__builtin_popcountll(word->begins << (~ips[k] & 63)) - 1;
+		__builtin_prefetch(&t->leaves[answers[k]]);
+	}
+	for (i = 0; i < n_open; i++)
+		answers[open[i]] = t->leaves[answers[open[i]]];
+}
+
+/* The half of an address that a node's keys are about, as they are kept. */
+LOOKUP_INLINE int64_t
+lookup_key6(const ip6_t *ip, uint32_t entry)
+{
+	uint64_t high = (uint64_t)(*ip >> 64), low = (uint64_t)*ip;
+
+	return (int64_t)(((entry & NODE6_LOW) != 0 ? low : high) ^ NODE6_FLIP);
+}
+
+LOOKUP_INLINE void
+lookup6_by(rank6_fn *rank, const struct ruleset_table6 *t, const ip6_t *ips, uint32_t *answers,
+	unsigned int n)
+{
+	unsigned int i, n_open = 0, n_left;
+	uint8_t open[LOOKUP_CHUNK];
+
+	for (i = 0; i < n; i++) {
+		answers[i] = ruleset_index6(ips[i]);
+		__builtin_prefetch(&t->direct[answers[i]]);
+	}
+	for (i = 0; i < n; i++) {
+		uint32_t entry = t->direct[answers[i]];
+
+		lookup_prefetch6(t, entry);
+		answers[i] = entry;
+		open[n_open] = (uint8_t)i;
+		n_open += entry >> 31;
+	}
+	for (; n_open > 0; n_open = n_left)
+		for (i = 0, n_left = 0; i < n_open; i++) {
+			unsigned int k = open[i];
+			uint32_t entry = answers[k];
+			const struct ruleset_node6 *node = &t->nodes[lookup_node(entry)];
+
+			entry = node->entries[rank(node, lookup_key6(&ips[k], entry))];
+			lookup_prefetch6(t, entry);
+			answers[k] = entry;
+			open[n_left] = (uint8_t)k;
+			n_left += entry >> 31;
+		}
+}

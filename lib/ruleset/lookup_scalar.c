@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Look-ups in plain C. */
+#include "lookup_impl.h"
+
+LOOKUP_INLINE unsigned int
+rank6(const struct ruleset_node6 *node, int64_t key)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < NODE_PARTS - 1; i++)
+		n += node->keys[i] <= key;
+	return n;
+}
+
+void
+lookup4_scalar(
+	const struct ruleset_table4 *t, const uint32_t *ips, uint32_t *answers, unsigned int n)
+{
+	unsigned int i, n_open = 0;
+	uint8_t open[LOOKUP_CHUNK];
+
+	for (i = 0; i < n; i++)
+		__builtin_prefetch(&t->direct[ips[i] >> 8]);
+	for (i = 0; i < n; i++) {
+		answers[i] = t->direct[ips[i] >> 8];
+		open[n_open] = (uint8_t)i;
+		n_open += answers[i] >> 31;
+	}
+	lookup4_nodes(t, ips, answers, open, n_open);
+}
+
+void
+lookup6_scalar(const struct ruleset_table6 *t, const ip6_t *ips, uint32_t *answers, unsigned int n)
+{
+	lookup6_by(rank6, t, ips, answers, n);
+}

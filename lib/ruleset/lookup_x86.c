@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Look-ups with AVX2 and AVX-512: a node's keys in one to three comparisons, whose mask is counted.
+ * Only called where the CPU has them: lookup.c.
+ */
+#include "lookup_impl.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define N_KEYS   (NODE_PARTS - 1)
+#define KEY_MASK ((1u << N_KEYS) - 1)
+#define AVX2     __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt")))
+#define AVX512   __attribute__((target("avx512f,avx512bw,avx512vl,avx2,bmi,bmi2,lzcnt,popcnt")))
+
+AVX2 LOOKUP_INLINE unsigned int
+above_avx2(const int64_t *keys, __m256i key)
+{
+	__m256i four = _mm256_load_si256((const __m256i *)(const void *)keys);
+
+	return (unsigned int)_mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpgt_epi64(four, key)));
+}
+
+AVX2 LOOKUP_INLINE unsigned int
+rank6_avx2(const struct ruleset_node6 *node, int64_t key)
+{
+	__m256i wide = _mm256_set1_epi64x(key);
+	__m128i last = _mm_load_si128((const __m128i *)(const void *)(node->keys + 8));
+	unsigned int above = above_avx2(node->keys, wide) | above_avx2(node->keys + 4, wide) << 4;
+
+	last = _mm_cmpgt_epi64(last, _mm256_castsi256_si128(wide));
+	above |= (unsigned int)_mm_movemask_pd(_mm_castsi128_pd(last)) << 8;
+	return N_KEYS - (unsigned int)_mm_popcnt_u32(above);
+}
+
+AVX512 LOOKUP_INLINE unsigned int
+rank6_avx512(const struct ruleset_node6 *node, int64_t key)
+{
+	__m512i first = _mm512_load_si512(node->keys);
+	__m128i last = _mm_load_si128((const __m128i *)(const void *)(node->keys + 8));
+	unsigned int not_above = _mm512_cmple_epi64_mask(first, _mm512_set1_epi64(key));
+
+	not_above |= (unsigned int)_mm_cmple_epi64_mask(last, _mm_set1_epi64x(key)) << 8;
+	return (unsigned int)_mm_popcnt_u32(not_above);
+}
+
+/* The positions of the bits of `mask`, in order. Returns their number. */
+LOOKUP_INLINE unsigned int
+list_bits(uint64_t mask, uint8_t *list)
+{
+	unsigned int n = 0;
+
+	for (; mask != 0; mask &= mask - 1)
+		list[n++] = (uint8_t)__builtin_ctzll(mask);
+	return n;
+}
+
+/* One address. Returns 1 where its entry is a node. */
+LOOKUP_INLINE uint64_t
+direct4(const struct ruleset_table4 *t, uint32_t ip, uint32_t *answer)
+{
+	*answer = t->direct[ip >> 8];
+	return *answer >> 31;
+}
+
+/* Eight entries at once; the top bit of each says that it is a node. */
+AVX2 void
+lookup4_avx2(const struct ruleset_table4 *t, const uint32_t *ips, uint32_t *answers, unsigned int n)
+{
+	unsigned int i;
+	uint64_t nodes = 0;
+	uint8_t open[LOOKUP_CHUNK];
+	__m256i ip, entry;
+
+	for (i = 0; i < n; i++)
+		__builtin_prefetch(&t->direct[ips[i] >> 8]);
+	for (i = 0; i + 8 <= n; i += 8) {
+		ip = _mm256_loadu_si256((const __m256i *)(const void *)(ips + i));
+		entry = _mm256_i32gather_epi32(
+			(const int *)t->direct, _mm256_srli_epi32(ip, 8), sizeof(uint32_t));
+		_mm256_storeu_si256((__m256i *)(void *)(answers + i), entry);
+		nodes |= (uint64_t)(uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(entry)) << i;
+	}
+	for (; i < n; i++)
+		nodes |= direct4(t, ips[i], &answers[i]) << i;
+	lookup4_nodes(t, ips, answers, open, list_bits(nodes, open));
+}
+
+AVX2 void
+lookup6_avx2(const struct ruleset_table6 *t, const ip6_t *ips, uint32_t *answers, unsigned int n)
+{
+	lookup6_by(rank6_avx2, t, ips, answers, n);
+}
+
+AVX512 void
+lookup4_avx512(
+	const struct ruleset_table4 *t, const uint32_t *ips, uint32_t *answers, unsigned int n)
+{
+	unsigned int i;
+	uint64_t nodes = 0;
+	uint8_t open[LOOKUP_CHUNK];
+	__m512i ip, entry;
+
+	for (i = 0; i < n; i++)
+		__builtin_prefetch(&t->direct[ips[i] >> 8]);
+	for (i = 0; i + 16 <= n; i += 16) {
+		ip = _mm512_loadu_si512(ips + i);
+		entry = _mm512_i32gather_epi32(
+			_mm512_srli_epi32(ip, 8), t->direct, sizeof(uint32_t));
+		_mm512_storeu_si512(answers + i, entry);
+		nodes |= (uint64_t)_mm512_cmplt_epi32_mask(entry, _mm512_setzero_si512()) << i;
+	}
+	for (; i < n; i++)
+		nodes |= direct4(t, ips[i], &answers[i]) << i;
+	lookup4_nodes(t, ips, answers, open, list_bits(nodes, open));
+}
+
+AVX512 void
+lookup6_avx512(const struct ruleset_table6 *t, const ip6_t *ips, uint32_t *answers, unsigned int n)
+{
+	lookup6_by(rank6_avx512, t, ips, answers, n);
+}
+#endif
