@@ -219,43 +219,35 @@ classify_frame(const struct ruleset *rs, enum classify_direction direction,
 	judge_frame(rs, direction, d);
 }
 
-/* The burst's plain frames, after their look-up. Carriers are handed on to the walker. */
-static void
-set_plain(const struct ruleset *rs, const ruleset_class_t *classes, const uint8_t *at,
-	unsigned int n, struct classify_result *results, struct packet_keys *keys)
+static ruleset_answer_t
+answer_of(const struct classify_result *r)
 {
-	unsigned int i;
+	ruleset_class_t class = r->class != CLASSIFY_NO_CLASS ? r->class : CLASSIFY_ANSWER_NO_CLASS;
 
-	for (i = 0; i < n; i++) {
-		uint8_t verdict = rs->verdict[classes[i]];
-
-		results[at[i]] = (struct classify_result){
-			.class = classes[i],
-			.verdict = verdict & RULESET_VERDICT_MASK,
-			.reason = rs->reason[classes[i]],
-		};
-		keys->slow[keys->n_slow] = at[i];
-		keys->n_slow += verdict >> 7;
-	}
+	return ruleset_answer(class, r->reason, r->verdict) | (r->is_odd ? CLASSIFY_ODD : 0);
 }
 
-static void
-set_inbound(const ruleset_class_t *classes, const uint8_t *at, unsigned int n,
-	struct classify_result *results)
+struct classify_result
+classify_result_of(const struct classify_answers *answers, unsigned int i)
 {
-	unsigned int i;
+	ruleset_answer_t answer = answers->answer[i];
+	ruleset_class_t class = answer & RULESET_CLASS_MASK;
+	reason_t reason = ruleset_answer_reason(answer);
 
-	for (i = 0; i < n; i++)
-		results[at[i]] = (struct classify_result){
-			.class = classes[i], .verdict = VERDICT_PASS, .reason = REASON_INBOUND
-		};
+	return (struct classify_result){
+		.class = class != CLASSIFY_ANSWER_NO_CLASS ? class : CLASSIFY_NO_CLASS,
+		.verdict = ruleset_answer_verdict(answer),
+		.reason = reason,
+		.non_ip = reason == REASON_NON_IP ? answers->non_ip[i] : (uint8_t)NON_IP_NONE,
+		.is_odd = (answer & CLASSIFY_ODD) != 0,
+	};
 }
 
 /* The frames at `at`, n <= GROUP_MAX, by the walker. */
 static void
 classify_slow(const struct ruleset *rs, enum classify_direction direction,
 	struct rte_mbuf *const *pkts, const uint8_t *at, unsigned int n,
-	struct classify_result *results)
+	struct classify_answers *out)
 {
 	struct classify_detail details[GROUP_MAX];
 	unsigned int i;
@@ -266,31 +258,87 @@ classify_slow(const struct ruleset *rs, enum classify_direction direction,
 	look_up_addresses(rs, details, n);
 	for (i = 0; i < n; i++) {
 		judge_frame(rs, direction, &details[i]);
-		results[at[i]] = details[i].result;
+		out->answer[at[i]] = answer_of(&details[i].result);
+		out->non_ip[at[i]] = details[i].result.non_ip;
 	}
+}
+
+static void
+found4(const void *context, uint32_t ip)
+{
+	ruleset_prefetch4(context, ip);
+}
+
+static void
+found6(const void *context, ip6_t ip)
+{
+	ruleset_prefetch6(context, ip);
+}
+
+/* Plain frames after their look-up. With inbound = pass the class alone is of use: `keep` and `set`
+ * make the rest the same for all. */
+static inline void
+set_plain(const ruleset_answer_t *found, const uint8_t *at, unsigned int n, ruleset_answer_t keep,
+	ruleset_answer_t set, struct classify_answers *out)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		out->answer[at[i]] = (found[i] & keep) | set;
+}
+
+/* Carriers are handed on to the walker. */
+static void
+find_carriers(const ruleset_answer_t *found, struct packet_keys *keys)
+{
+	unsigned int i;
+
+	for (i = 0; i < keys->n6; i++) {
+		keys->slow[keys->n_slow] = keys->at6[i];
+		keys->n_slow += (found[i] & RULESET_CARRIER) != 0;
+	}
+}
+
+void
+classify_burst_answers(const struct ruleset *rs, enum classify_direction direction,
+	struct rte_mbuf *const *pkts, unsigned int n, struct classify_answers *out)
+{
+	ruleset_answer_t found[PACKET_BURST_MAX];
+	ruleset_answer_t keep = ~RULESET_CARRIER, set = 0;
+	struct packet_keys keys;
+	unsigned int i;
+
+	packet_burst_keys_found(pkts, n, &rs->policy->limits, judged_side(rs, direction), &keys,
+		found4, found6, rs);
+	if (is_inbound_pass(rs, direction)) {
+		keep = RULESET_CLASS_MASK;
+		set = ruleset_answer(0, REASON_INBOUND, VERDICT_PASS);
+	}
+	if (keys.n4 > 0) {
+		ruleset_answer4(rs, keys.ip4, found, keys.n4);
+		set_plain(found, keys.at4, keys.n4, keep, set, out);
+	}
+	if (keys.n6 > 0) {
+		ruleset_answer6(rs, keys.ip6, found, keys.n6);
+		set_plain(found, keys.at6, keys.n6, keep, set, out);
+		if (set == 0)
+			find_carriers(found, &keys);
+	}
+	for (i = 0; i < keys.n_slow; i += GROUP_MAX)
+		classify_slow(rs, direction, pkts, keys.slow + i,
+			RTE_MIN(keys.n_slow - i, GROUP_MAX), out);
 }
 
 void
 classify_burst(const struct ruleset *rs, enum classify_direction direction,
 	struct rte_mbuf *const *pkts, unsigned int n, struct classify_result *results)
 {
-	ruleset_class_t class4[PACKET_BURST_MAX], class6[PACKET_BURST_MAX];
-	struct packet_keys keys;
+	struct classify_answers answers;
 	unsigned int i;
 
-	packet_burst_keys(pkts, n, &rs->policy->limits, judged_side(rs, direction), &keys);
-	ruleset_lookup4(rs, keys.ip4, class4, keys.n4);
-	ruleset_lookup6(rs, keys.ip6, class6, keys.n6);
-	if (is_inbound_pass(rs, direction)) {
-		set_inbound(class4, keys.at4, keys.n4, results);
-		set_inbound(class6, keys.at6, keys.n6, results);
-	} else {
-		set_plain(rs, class4, keys.at4, keys.n4, results, &keys);
-		set_plain(rs, class6, keys.at6, keys.n6, results, &keys);
-	}
-	for (i = 0; i < keys.n_slow; i += GROUP_MAX)
-		classify_slow(rs, direction, pkts, keys.slow + i,
-			RTE_MIN(keys.n_slow - i, GROUP_MAX), results);
+	classify_burst_answers(rs, direction, pkts, n, &answers);
+	for (i = 0; i < n; i++)
+		results[i] = classify_result_of(&answers, i);
 }
 
 uint32_t

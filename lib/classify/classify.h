@@ -31,6 +31,22 @@ struct classify_result {
 void classify_burst(const struct ruleset *rs, enum classify_direction direction,
 	struct rte_mbuf *const *pkts, unsigned int n, struct classify_result *results);
 
+/* HOT: the same in the form the data plane works with: one word per frame, as ruleset.h describes,
+ * with two differences: CLASSIFY_ODD stands for is_odd where addresses have RULESET_CARRIER, and the
+ * class is CLASSIFY_ANSWER_NO_CLASS where no address decided. */
+#define CLASSIFY_ODD             RULESET_CARRIER
+#define CLASSIFY_ANSWER_NO_CLASS RULESET_CLASS_MASK
+
+struct classify_answers {
+	ruleset_answer_t answer[CLASSIFY_BURST_MAX];
+	uint8_t non_ip[CLASSIFY_BURST_MAX]; /* set where the reason is non-ip */
+};
+void classify_burst_answers(const struct ruleset *rs, enum classify_direction direction,
+	struct rte_mbuf *const *pkts, unsigned int n, struct classify_answers *out);
+
+/* answers->answer[i], spelled out. */
+struct classify_result classify_result_of(const struct classify_answers *answers, unsigned int i);
+
 /* One frame with everything that can be said about it. */
 struct classify_detail {
 	struct classify_result result;
