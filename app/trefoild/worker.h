@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "account.h"
 #include "classify/classify.h"
 #include "mirror/mirror.h"
 #include "publish.h"
@@ -29,6 +30,7 @@ struct worker_queue {
 
 struct worker {
 	struct stats_worker stats;
+	struct account account;         /* private */
 	uint64_t n_loops, n_busy_loops; /* heartbeat and load; relaxed */
 	unsigned int id;                /* 0..n-1: reader id, index of counters */
 	unsigned int lcore;
