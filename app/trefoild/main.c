@@ -201,6 +201,8 @@ make_workers(struct daemon *d, struct err *e)
 		w->publisher = d->publisher;
 		w->stop = &d->stop;
 		w->mirror_snaplen = d->settings->mirror_snaplen;
+		load_init(&w->load);
+		idle_init(&w->idle, d->settings->idle, d->settings->idle_after_us);
 		w->ring = d->rings[i] = mirror_ring_new(RING_SIZE);
 		if (w->ring == NULL)
 			return err_set_code(e, ENOMEM, NULL, 0, NULL, "out of memory");
@@ -365,6 +367,7 @@ forward(struct daemon *d, struct err *e)
 		return status;
 	status = wires_start(&d->wires, e);
 	if (status == 0) {
+		daemon_set_waits(d);
 		launch_workers(d);
 		status = serve(d, e);
 		stop_workers(d);

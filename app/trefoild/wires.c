@@ -75,14 +75,14 @@ set_rss(struct rte_eth_conf *conf, const struct rte_eth_dev_info *info)
 }
 
 static int
-setup_queues(
-	const struct wires *wires, const struct port *port, unsigned int n_queues, struct err *e)
+setup_queues(const struct wires *wires, struct port *port, unsigned int n_queues, struct err *e)
 {
 	uint16_t n_rx = N_DESCRIPTORS, n_tx = N_DESCRIPTORS;
 	int socket = rte_eth_dev_socket_id(port->id);
 	unsigned int q;
 	int status = rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &n_rx, &n_tx);
 
+	port->n_descriptors = n_rx;
 	for (q = 0; q < n_queues && status == 0; q++) {
 		status = rte_eth_rx_queue_setup(
 			port->id, (uint16_t)q, n_rx, (unsigned int)socket, NULL, wires->pool);
@@ -174,6 +174,16 @@ make_pool(struct wires *wires, const struct settings *settings, struct err *e)
 		(unsigned int)(((uint64_t)n * (room + 256)) >> 20) + 32);
 }
 
+/* What a queue holds until frames are lost. */
+static void
+set_descriptors(struct port *port, const struct settings *settings)
+{
+	unsigned int n_slots = vdev_framecnt(settings, port->name);
+
+	if (n_slots != 0 && n_slots < port->n_descriptors)
+		port->n_descriptors = (uint16_t)n_slots;
+}
+
 static int
 setup_wire(struct wires *wires, struct wire *w, const struct settings *settings, struct err *e)
 {
@@ -186,7 +196,11 @@ setup_wire(struct wires *wires, struct wire *w, const struct settings *settings,
 		status = setup_port(wires, &w->inside, s, vdev_framesz(settings, s->inside), e);
 	if (status == 0)
 		status = setup_port(wires, &w->outside, s, vdev_framesz(settings, s->outside), e);
-	return status;
+	if (status != 0)
+		return status;
+	set_descriptors(&w->inside, settings);
+	set_descriptors(&w->outside, settings);
+	return 0;
 }
 
 int
@@ -260,6 +274,25 @@ wires_update_links(struct wires *wires)
 		has_changed |= update_link(&wires->items[i].outside);
 	}
 	return has_changed;
+}
+
+static uint64_t
+port_missed(const struct port *port)
+{
+	struct rte_eth_stats stats;
+
+	return rte_eth_stats_get(port->id, &stats) == 0 ? stats.imissed : 0;
+}
+
+uint64_t
+wires_missed(const struct wires *wires)
+{
+	uint64_t n = 0;
+	unsigned int i;
+
+	for (i = 0; i < wires->n; i++)
+		n += port_missed(&wires->items[i].inside) + port_missed(&wires->items[i].outside);
+	return n;
 }
 
 /* A kernel interface under the port must not stay promiscuous. */

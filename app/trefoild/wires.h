@@ -20,7 +20,8 @@ struct port {
 	uint16_t id;
 	unsigned int if_index; /* of a net_af_packet vdev, which reports every link as up; else 0 */
 	bool link_up;          /* atomic */
-	uint32_t speed_mbps;   /* 0 = not known */
+	uint16_t n_descriptors; /* of each receive queue */
+	uint32_t speed_mbps;    /* 0 = not known */
 };
 
 struct wire {
@@ -42,6 +43,9 @@ int wires_start(struct wires *wires, struct err *e);
 
 /* Read the link state of every port; true if any changed. */
 bool wires_update_links(struct wires *wires);
+
+/* Frames that came when no receive buffer was free, since the ports were started. */
+uint64_t wires_missed(const struct wires *wires);
 
 /* Stop and close all ports. */
 void wires_stop(struct wires *wires);

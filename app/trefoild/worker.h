@@ -8,6 +8,8 @@
 #pragma once
 
 #include "classify/classify.h"
+#include "idle.h"
+#include "load.h"
 #include "mirror/mirror.h"
 #include "publish.h"
 #include "stats/stats.h"
@@ -28,9 +30,12 @@ struct worker_queue {
 };
 
 struct worker {
+	/* Written by the worker, each on cache lines of its own. */
 	struct stats_worker stats;
-	uint64_t n_loops, n_busy_loops; /* heartbeat and load; relaxed */
-	unsigned int id;                /* 0..n-1: reader id, index of counters */
+	struct worker_load load;
+	struct idle idle; /* safe_cycles by the control thread */
+	/* Only read while it runs. */
+	unsigned int id; /* 0..n-1: reader id, index of counters */
 	unsigned int lcore;
 	struct publisher *publisher;
 	struct mirror_ring *ring; /* NULL = no mirror */
