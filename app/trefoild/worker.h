@@ -19,6 +19,7 @@
 
 #define WORKER_BURST      32
 #define WORKER_QUEUES_MAX 128
+#define WORKER_ALIGN      4096 /* a page: no two workers share one, nor its NUMA node */
 
 /* One receive queue and where its frames go. */
 struct worker_queue {
@@ -35,7 +36,8 @@ struct worker {
 	struct worker_load load;
 	struct idle idle; /* safe_cycles by the control thread */
 	/* Only read while it runs. */
-	unsigned int id; /* 0..n-1: reader id, index of counters */
+	__attribute__((aligned(
+		STATS_CACHE_LINE))) unsigned int id; /* 0..n-1: reader id, index of counters */
 	unsigned int lcore;
 	struct publisher *publisher;
 	struct mirror_ring *ring; /* NULL = no mirror */
@@ -43,7 +45,7 @@ struct worker {
 	const bool *stop;         /* atomic */
 	unsigned int n_queues;
 	struct worker_queue queues[WORKER_QUEUES_MAX];
-} __attribute__((aligned(STATS_CACHE_LINE)));
+} __attribute__((aligned(WORKER_ALIGN)));
 
 /* For rte_eal_remote_launch(): runs until *stop. Always returns 0. */
 int worker_main(void *worker);

@@ -39,6 +39,7 @@ struct stats_class {
 	struct stats_pair
 		*inbound; /* [n_classes] inbound = pass: by class of the outer source, not judged */
 	uint32_t n_classes;
+	void *memory; /* for free() */
 };
 
 /* Add to a counter that only this thread writes. */
