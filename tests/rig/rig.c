@@ -74,12 +74,16 @@ rig_start_eal(const char *cores, unsigned int memory_mb)
 }
 
 static int
-start_port(const struct rig *rig, const char *name, struct rte_ring **rx, struct rte_ring **tx)
+start_port(const struct rig *rig, const char *rig_name, const char *side, struct rte_ring **rx,
+	struct rte_ring **tx)
 {
+	char name[32];
 	struct rte_eth_conf conf = { .rxmode = { .mq_mode = RTE_ETH_MQ_RX_NONE } };
 	uint16_t n = (uint16_t)rig->n_queues, q;
-	int port = rte_eth_from_rings(name, rx, n, tx, n, 0);
+	int port;
 
+	snprintf(name, sizeof(name), "%s_%s", rig_name, side);
+	port = rte_eth_from_rings(name, rx, n, tx, n, 0);
 	if (port < 0 || rte_eth_dev_configure((uint16_t)port, n, n, &conf) != 0)
 		return -1;
 	for (q = 0; q < n; q++)
@@ -90,14 +94,14 @@ start_port(const struct rig *rig, const char *name, struct rte_ring **rx, struct
 }
 
 static int
-make_rings(
-	struct rte_ring *rings[RIG_QUEUES_MAX], unsigned int n, const char *name, unsigned int size)
+make_rings(struct rte_ring *rings[RIG_QUEUES_MAX], unsigned int n, const char *name,
+	const char *way, unsigned int size)
 {
 	char full[32];
 	unsigned int i;
 
 	for (i = 0; i < n; i++) {
-		snprintf(full, sizeof(full), "%s%u", name, i);
+		snprintf(full, sizeof(full), "%s_%s%u", name, way, i);
 		rings[i] = rte_ring_create(full, size, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
 		if (rings[i] == NULL)
 			return -1;
@@ -109,23 +113,24 @@ int
 rig_init(struct rig *rig, const struct rig_options *o)
 {
 	struct rte_ring *back_in[RIG_QUEUES_MAX], *back_out[RIG_QUEUES_MAX];
+	const char *name = o->name != NULL ? o->name : "rig";
 	int inside, outside;
 
 	memset(rig, 0, sizeof(*rig));
 	rig->n_queues = o->n_queues;
 	rig->n_mbufs = o->n_mbufs;
 	rig->pool = rte_pktmbuf_pool_create(
-		"rig", o->n_mbufs, 256, 0, RTE_PKTMBUF_HEADROOM + 128, (int)rte_socket_id());
-	if (rig->pool == NULL || make_rings(rig->in, o->n_queues, "rig_in", o->ring_size) != 0 ||
-		make_rings(back_in, o->n_queues, "rig_back_in", 64) != 0 ||
-		make_rings(back_out, o->n_queues, "rig_back_out", 64) != 0)
+		name, o->n_mbufs, 256, 0, RTE_PKTMBUF_HEADROOM + 128, (int)rte_socket_id());
+	if (rig->pool == NULL || make_rings(rig->in, o->n_queues, name, "in", o->ring_size) != 0 ||
+		make_rings(back_in, o->n_queues, name, "back_in", 64) != 0 ||
+		make_rings(back_out, o->n_queues, name, "back_out", 64) != 0)
 		return -1;
 	if (o->is_loop)
 		memcpy(rig->out, rig->in, sizeof(rig->out));
-	else if (make_rings(rig->out, o->n_queues, "rig_out", o->out_size) != 0)
+	else if (make_rings(rig->out, o->n_queues, name, "out", o->out_size) != 0)
 		return -1;
-	inside = start_port(rig, "rig_inside", rig->in, back_out);
-	outside = start_port(rig, "rig_outside", back_in, rig->out);
+	inside = start_port(rig, name, "inside", rig->in, back_out);
+	outside = start_port(rig, name, "outside", back_in, rig->out);
 	if (inside < 0 || outside < 0)
 		return -1;
 	rig->inside = (uint16_t)inside;

@@ -18,6 +18,7 @@
 #define RIG_QUEUES_MAX 4
 
 struct rig_options {
+	const char *name; /* of its rings and ports, NULL = "rig"; unique, at most 8 letters */
 	unsigned int n_queues;
 	unsigned int ring_size; /* of the way in: a power of 2; one less fits */
 	unsigned int out_size;  /* of the way out, without is_loop */
