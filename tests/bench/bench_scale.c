@@ -241,7 +241,8 @@ main(int argc, char **argv)
 		fprintf(stderr, "scale: frames were lost\n");
 		return EXIT_FAILURE;
 	}
-	report_note("TSC of %.0f MHz; the loop is reception from a ring to transmission to a ring",
-		(double)rte_get_tsc_hz() / 1e6);
+	report_value("TSC", "MHz", (double)rte_get_tsc_hz() / 1e6, REPORT_NO_BAR, 0);
+	report_note("the loop is reception from a ring to transmission to a ring, cycles of the "
+		    "TSC");
 	return report_end();
 }
