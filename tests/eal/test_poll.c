@@ -288,9 +288,11 @@ count_ring(void *rx_queue)
 static void
 test_depth_is_that_of_the_fullest_queue(void)
 {
+	eth_rx_queue_count_t before;
 	struct fixture f;
 
 	fixture_init(&f);
+	before = rte_eth_fp_ops[rig.inside].rx_queue_count;
 	rte_eth_fp_ops[rig.inside].rx_queue_count = count_ring;
 	put_in(&f, 40); /* it takes 32 of them, then looks for the first time */
 	fixture_run(&f);
@@ -298,7 +300,7 @@ test_depth_is_that_of_the_fullest_queue(void)
 	while (__atomic_load_n(&f.worker.load.depth_max, __ATOMIC_RELAXED) == LOAD_DEPTH_UNKNOWN)
 		;
 	fixture_stop(&f);
-	rte_eth_fp_ops[rig.inside].rx_queue_count = NULL;
+	rte_eth_fp_ops[rig.inside].rx_queue_count = before;
 	take_out();
 	CU_ASSERT_EQUAL(f.worker.load.depth_max, 40 - WORKER_BURST);
 	CU_ASSERT_EQUAL(f.worker.load.depth, 0);
