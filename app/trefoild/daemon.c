@@ -201,13 +201,48 @@ daemon_reclaim(struct daemon *d)
 	(void)publisher_reclaim(d->publisher);
 }
 
+static const struct port *
+find_port(const struct wires *wires, uint16_t id)
+{
+	unsigned int i;
+
+	for (i = 0; i < wires->n; i++) {
+		if (wires->items[i].inside.id == id)
+			return &wires->items[i].inside;
+		if (wires->items[i].outside.id == id)
+			return &wires->items[i].outside;
+	}
+	return NULL;
+}
+
+void
+daemon_set_waits(struct daemon *d)
+{
+	unsigned int i, q;
+
+	for (i = 0; i < d->n_workers; i++) {
+		struct worker *w = &d->workers[i];
+		uint64_t safe_ns = IDLE_WAIT_MAX_NS;
+
+		for (q = 0; q < w->n_queues; q++) {
+			const struct port *port = find_port(&d->wires, w->queues[q].rx_port);
+
+			safe_ns = RTE_MIN(safe_ns,
+				port != NULL ? idle_safe_ns(port->n_descriptors, port->speed_mbps)
+					     : 0);
+		}
+		idle_set_safe(&w->idle, safe_ns);
+	}
+}
+
 static void
 watch_links(struct daemon *d)
 {
 	char down[ALARM_SIZE] = "";
 	unsigned int i;
 
-	wires_update_links(&d->wires);
+	if (wires_update_links(&d->wires))
+		daemon_set_waits(d);
 	for (i = 0; i < d->wires.n; i++) {
 		const struct wire *w = &d->wires.items[i];
 
@@ -230,18 +265,34 @@ watch_workers(struct daemon *d)
 	unsigned int i, n_stuck = 0, stuck = 0;
 
 	for (i = 0; i < d->n_workers; i++) {
-		uint64_t n_loops = __atomic_load_n(&d->workers[i].n_loops, __ATOMIC_RELAXED);
+		uint64_t n_loops = __atomic_load_n(&d->workers[i].load.n_loops, __ATOMIC_RELAXED);
 
 		if (n_loops == d->heartbeats[i]) {
 			n_stuck++;
 			stuck = d->settings->cores[i];
 		}
 		d->heartbeats[i] = n_loops;
+		load_history_add(&d->loads[i], &d->workers[i].load);
 	}
 	if (n_stuck > 0)
 		daemon_alarm(d, ALARM_WORKER, "the worker on core %u does not move", stuck);
 	else
 		daemon_alarm_clear(d, ALARM_WORKER);
+}
+
+static void
+watch_load(struct daemon *d)
+{
+	uint64_t missed = wires_missed(&d->wires);
+
+	if (missed > d->missed_before)
+		daemon_alarm(d, ALARM_LOAD,
+			"ports lose frames because workers do not take them in time: trefoilctl "
+			"counters --by port says which, --by worker how busy each is; add cores "
+			"and queues");
+	else
+		daemon_alarm_clear(d, ALARM_LOAD);
+	d->missed_before = missed;
 }
 
 static void
@@ -277,6 +328,7 @@ daemon_watch(struct daemon *d)
 
 	watch_links(d);
 	watch_workers(d);
+	watch_load(d);
 	watch_mirror(d);
 	if (d->geo == NULL || is_stale(d) == d->is_stale)
 		return;

@@ -23,6 +23,7 @@ enum alarm_kind {
 	ALARM_MIRROR, /* the mirror loses copies, or there is none */
 	ALARM_LINK,   /* a port has no link */
 	ALARM_WORKER, /* a worker does not move */
+	ALARM_LOAD,   /* ports lose frames that no worker took in time */
 	ALARM_N
 };
 
@@ -51,7 +52,9 @@ struct daemon {
 	uint64_t started_s;                 /* CLOCK_MONOTONIC */
 	char alarms[ALARM_N][ALARM_SIZE];   /* "" = not raised */
 	uint64_t heartbeats[RTE_MAX_LCORE]; /* n_loops at the last look */
-	uint64_t lost_before;               /* mirror losses at the last look */
+	struct load_history loads[RTE_MAX_LCORE];
+	uint64_t missed_before; /* by the ports, at the last look */
+	uint64_t lost_before;   /* mirror losses at the last look */
 };
 
 /* Raise (and log, once per text) or clear an alarm. */
@@ -65,6 +68,9 @@ int daemon_push(struct daemon *d, const struct daemon_policy *policy, struct err
 
 /* Load the geo table of the settings again and compile the running policy with it. */
 int daemon_reload_geo(struct daemon *d, struct err_list *errors);
+
+/* How long each worker may leave its queues alone, from the speeds of its ports. */
+void daemon_set_waits(struct daemon *d);
 
 /* Timers: freeing of old generations; links, workers, mirror, age of the data. */
 void daemon_reclaim(struct daemon *d);

@@ -5,6 +5,7 @@
  * Order: nothing is forwarded before a ruleset judges; at the end workers stop first, then the
  * writer takes what is left in the rings.
  */
+#include "assign.h"
 #include "commands.h"
 #include "daemon.h"
 #include "eal.h"
@@ -13,6 +14,7 @@
 #include <errno.h>
 #include <rte_eal.h>
 #include <rte_launch.h>
+#include <rte_lcore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,73 +143,83 @@ load_policy(struct daemon *d)
 	daemon_alarm(d, ALARM_POLICY, "closed, everything is dropped: %s", text);
 }
 
-/* Worker i gets queue q of every port where q modulo the number of workers is i. */
+/* The memory of a worker is taken by its own core, so that it lies on that core's NUMA node. */
 static int
-assign_queue(struct daemon *d, const struct port *from, const struct port *to, unsigned int q,
-	uint16_t interface, enum classify_direction direction)
+clear_worker(void *w)
 {
-	struct worker *w = &d->workers[q % d->n_workers];
-
-	if (w->n_queues == WORKER_QUEUES_MAX)
-		return -ENOSPC;
-	w->queues[w->n_queues++] = (struct worker_queue){
-		.rx_port = from->id,
-		.tx_port = to->id,
-		.queue = (uint16_t)q,
-		.interface = interface,
-		.direction = direction,
-		.tx_link_up = &to->link_up,
-	};
+	memset(w, 0, sizeof(struct worker));
 	return 0;
 }
 
 static int
-assign_queues(struct daemon *d)
+allocate_workers(struct daemon *d)
+{
+	unsigned int i;
+
+	d->n_workers = d->settings->n_cores;
+	d->workers = aligned_alloc(WORKER_ALIGN, d->n_workers * sizeof(*d->workers));
+	d->rings = calloc(d->n_workers, sizeof(struct mirror_ring *));
+	d->publisher = publisher_new(d->n_workers);
+	if (d->workers == NULL || d->rings == NULL || d->publisher == NULL)
+		return -ENOMEM;
+	for (i = 0; i < d->n_workers; i++)
+		rte_eal_remote_launch(clear_worker, &d->workers[i], i + 1);
+	rte_eal_mp_wait_lcore();
+	return 0;
+}
+
+static int
+init_worker(struct daemon *d, unsigned int i)
+{
+	struct worker *w = &d->workers[i];
+
+	w->id = i;
+	w->lcore = i + 1;
+	w->publisher = d->publisher;
+	w->stop = &d->stop;
+	w->mirror_snaplen = d->settings->mirror_snaplen;
+	load_init(&w->load);
+	idle_init(&w->idle, d->settings->idle, d->settings->idle_after_us);
+	w->ring = d->rings[i] = mirror_ring_new(RING_SIZE);
+	return w->ring != NULL ? 0 : -ENOMEM;
+}
+
+/* Frames cross to another NUMA node: that is worth a line, for the operator can choose the cores. */
+static void
+log_far_queues(const struct daemon *d, const int *sockets)
 {
 	unsigned int i, q;
-	int status = 0;
 
-	for (i = 0; i < d->wires.n; i++) {
-		const struct wire *w = &d->wires.items[i];
+	for (i = 0; i < d->n_workers; i++)
+		for (q = 0; q < d->workers[i].n_queues; q++) {
+			int socket = rte_eth_dev_socket_id(d->workers[i].queues[q].rx_port);
 
-		for (q = 0; q < w->settings->queues && status == 0; q++) {
-			status = assign_queue(d, &w->inside, &w->outside, q, (uint16_t)(2 * i),
-				CLASSIFY_OUTBOUND);
-			if (status == 0)
-				status = assign_queue(d, &w->outside, &w->inside, q,
-					(uint16_t)(2 * i + 1), CLASSIFY_INBOUND);
+			if (socket < 0 || socket == sockets[i])
+				continue;
+			daemon_log("core %u of NUMA node %d takes frames of a port of node %d: "
+				   "list cores of that node in [eal] cores",
+				d->settings->cores[i], sockets[i], socket);
+			break;
 		}
-	}
-	return status;
 }
 
 static int
 make_workers(struct daemon *d, struct err *e)
 {
+	int sockets[RTE_MAX_LCORE];
 	unsigned int i;
+	int status = allocate_workers(d);
 
-	d->n_workers = d->settings->n_cores;
-	d->workers = aligned_alloc(STATS_CACHE_LINE, d->n_workers * sizeof(*d->workers));
-	d->rings = calloc(d->n_workers, sizeof(struct mirror_ring *));
-	d->publisher = publisher_new(d->n_workers);
-	if (d->workers == NULL || d->rings == NULL || d->publisher == NULL)
-		return err_set_code(e, ENOMEM, NULL, 0, NULL, "out of memory");
-	memset(d->workers, 0, d->n_workers * sizeof(*d->workers));
-	for (i = 0; i < d->n_workers; i++) {
-		struct worker *w = &d->workers[i];
-
-		w->id = i;
-		w->lcore = i + 1;
-		w->publisher = d->publisher;
-		w->stop = &d->stop;
-		w->mirror_snaplen = d->settings->mirror_snaplen;
-		w->ring = d->rings[i] = mirror_ring_new(RING_SIZE);
-		if (w->ring == NULL)
-			return err_set_code(e, ENOMEM, NULL, 0, NULL, "out of memory");
+	for (i = 0; i < d->n_workers && status == 0; i++) {
+		status = init_worker(d, i);
+		sockets[i] = (int)rte_lcore_to_socket_id(i + 1);
 	}
-	if (assign_queues(d) != 0)
+	if (status != 0)
+		return err_set_code(e, ENOMEM, NULL, 0, NULL, "out of memory");
+	if (assign_queues(&d->wires, d->workers, d->n_workers, sockets) != 0)
 		return err_set(e, NULL, 0, "[wire]",
 			"more than %u queues for one worker: add cores", WORKER_QUEUES_MAX);
+	log_far_queues(d, sockets);
 	return 0;
 }
 
@@ -365,6 +377,7 @@ forward(struct daemon *d, struct err *e)
 		return status;
 	status = wires_start(&d->wires, e);
 	if (status == 0) {
+		daemon_set_waits(d);
 		launch_workers(d);
 		status = serve(d, e);
 		stop_workers(d);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <rte_common.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum phase { PHASE_WORKERS, PHASE_WRITER, PHASE_WRITER_AGAIN, PHASE_FREE };
 
@@ -19,9 +20,11 @@ struct retired {
 };
 
 struct publisher {
+	/* Read by workers per burst, written at a push only. */
 	struct generation *running; /* atomic */
 	struct rte_rcu_qsbr *workers, *writer;
-	struct retired *retired;
+	/* The control thread's, on lines of their own. */
+	__attribute__((aligned(RTE_CACHE_LINE_SIZE))) struct retired *retired;
 	struct tally past; /* of generations already freed */
 };
 
@@ -45,10 +48,11 @@ qsbr_new(unsigned int n_readers)
 struct publisher *
 publisher_new(unsigned int n_workers)
 {
-	struct publisher *p = calloc(1, sizeof(*p));
+	struct publisher *p = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*p));
 
 	if (p == NULL)
 		return NULL;
+	memset(p, 0, sizeof(*p));
 	p->workers = qsbr_new(n_workers);
 	p->writer = qsbr_new(1);
 	if (p->workers == NULL || p->writer == NULL) {

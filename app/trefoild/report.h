@@ -13,6 +13,9 @@
 /* NEW objects; NULL = out of memory. */
 json_t *report_status(struct daemon *d);
 
+/* What worker `i` had to do over the last second, and what waits for it. */
+json_t *report_load(const struct daemon *d, unsigned int i);
+
 /* `by` NULL = country; one of which report_is_known() says true. */
 json_t *report_counters(struct daemon *d, const char *by);
 bool report_is_known(const char *by);

@@ -23,26 +23,10 @@ count_json(const struct tally_count *count)
 		"mirrored", (json_int_t)count->mirrored.packets);
 }
 
-static uint64_t
-ports_missed(const struct daemon *d)
-{
-	struct rte_eth_stats stats;
-	uint64_t n = 0;
-	unsigned int i;
-
-	for (i = 0; i < d->wires.n; i++) {
-		if (rte_eth_stats_get(d->wires.items[i].inside.id, &stats) == 0)
-			n += stats.imissed;
-		if (rte_eth_stats_get(d->wires.items[i].outside.id, &stats) == 0)
-			n += stats.imissed;
-	}
-	return n;
-}
-
 static void
 sum_workers(const struct daemon *d, struct stats_worker *sum)
 {
-	uint64_t missed = ports_missed(d);
+	uint64_t missed = wires_missed(&d->wires);
 	unsigned int i;
 
 	memset(sum, 0, sizeof(*sum));
@@ -228,7 +212,7 @@ ports_json(const struct daemon *d)
 static json_t *
 workers_json(const struct daemon *d)
 {
-	json_t *o = json_object();
+	json_t *o = json_object(), *worker;
 	char key[32];
 	unsigned int i;
 
@@ -237,10 +221,11 @@ workers_json(const struct daemon *d)
 
 		stats_worker_sum(&s, &d->workers[i].stats);
 		snprintf(key, sizeof(key), "core %u", d->settings->cores[i]);
-		json_object_set_new(o, key,
-			json_pack("{s:o, s:o, s:o, s:o}", "rx", pair_json(&s.rx), "forwarded",
-				pair_json(&s.forwarded), "dropped", pair_json(&s.dropped),
-				"mirrored", pair_json(&s.mirrored)));
+		worker = json_pack("{s:o, s:o, s:o, s:o}", "rx", pair_json(&s.rx), "forwarded",
+			pair_json(&s.forwarded), "dropped", pair_json(&s.dropped), "mirrored",
+			pair_json(&s.mirrored));
+		json_object_update_missing_new(worker, report_load(d, i));
+		json_object_set_new(o, key, worker);
 	}
 	return o;
 }

@@ -62,20 +62,17 @@ wires_json(const struct daemon *d)
 static json_t *
 workers_json(const struct daemon *d)
 {
-	json_t *list = json_array();
+	json_t *list = json_array(), *worker;
 	unsigned int i;
 
 	for (i = 0; i < d->n_workers; i++) {
 		const struct worker *w = &d->workers[i];
-		uint64_t n_loops = __atomic_load_n(&w->n_loops, __ATOMIC_RELAXED);
-		uint64_t n_busy = __atomic_load_n(&w->n_busy_loops, __ATOMIC_RELAXED);
 
-		json_array_append_new(
-			list, json_pack("{s:I, s:I, s:f, s:b}", "core",
-				      (json_int_t)d->settings->cores[i], "rx_packets",
-				      (json_int_t)stats_read(&w->stats.rx).packets, "busy_percent",
-				      n_loops > 0 ? 100.0 * (double)n_busy / (double)n_loops : 0.0,
-				      "alive", (int)(n_loops > 0)));
+		worker = json_pack("{s:I, s:I, s:b}", "core", (json_int_t)d->settings->cores[i],
+			"rx_packets", (json_int_t)stats_read(&w->stats.rx).packets, "alive",
+			(int)(__atomic_load_n(&w->load.n_loops, __ATOMIC_RELAXED) > 0));
+		json_object_update_missing_new(worker, report_load(d, i));
+		json_array_append_new(list, worker);
 	}
 	return list;
 }

@@ -11,8 +11,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define AF_PACKET_PREFIX  "net_af_packet"
-#define AF_PACKET_FRAMESZ 2048 /* the driver's default */
+#define AF_PACKET_PREFIX   "net_af_packet"
+#define AF_PACKET_FRAMESZ  2048 /* the driver's defaults */
+#define AF_PACKET_FRAMECNT 512
 
 const char *
 vdev_find(const struct settings *settings, const char *name)
@@ -30,17 +31,31 @@ vdev_find(const struct settings *settings, const char *name)
 	return NULL;
 }
 
-unsigned int
-vdev_framesz(const struct settings *settings, const char *name)
+/* A number among the arguments of a net_af_packet vdev, 0 for other ports. */
+static unsigned int
+af_packet_number(const struct settings *settings, const char *name, const char *argument,
+	unsigned int fallback)
 {
-	const char *arguments = vdev_find(settings, name), *framesz;
+	const char *arguments = vdev_find(settings, name), *found;
 
 	if (arguments == NULL || strncmp(name, AF_PACKET_PREFIX, strlen(AF_PACKET_PREFIX)) != 0)
 		return 0;
-	framesz = strstr(arguments, ",framesz=");
-	if (framesz == NULL)
-		return AF_PACKET_FRAMESZ;
-	return (unsigned int)strtoul(framesz + strlen(",framesz="), NULL, 10);
+	found = strstr(arguments, argument);
+	if (found == NULL)
+		return fallback;
+	return (unsigned int)strtoul(found + strlen(argument), NULL, 10);
+}
+
+unsigned int
+vdev_framesz(const struct settings *settings, const char *name)
+{
+	return af_packet_number(settings, name, ",framesz=", AF_PACKET_FRAMESZ);
+}
+
+unsigned int
+vdev_framecnt(const struct settings *settings, const char *name)
+{
+	return af_packet_number(settings, name, ",framecnt=", AF_PACKET_FRAMECNT);
 }
 
 /* EAL goes on without a vdev that it could not make. */

@@ -21,6 +21,10 @@ const char *vdev_find(const struct settings *settings, const char *name);
 /* The slot size in bytes of a net_af_packet vdev's ring, 0 for other ports. */
 unsigned int vdev_framesz(const struct settings *settings, const char *name);
 
+/* The slots of a net_af_packet vdev's ring, whatever number of descriptors it is asked for; 0 for
+ * other ports. */
+unsigned int vdev_framecnt(const struct settings *settings, const char *name);
+
 /* Why a configured vdev is not there: fills `e` and returns -EPERM or -ENODEV. */
 int vdev_explain_missing(const char *name, struct err *e);
 

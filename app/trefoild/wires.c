@@ -14,19 +14,18 @@
 #define N_DESCRIPTORS  1024
 #define POOL_CACHE     256
 #define ETHER_OVERHEAD (RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN + 4 * 4) /* four tags */
-#define SYMMETRIC_KEY  52
 #define ROOM_MAX       (UINT16_MAX - 1024u)
 
-static uint8_t rss_key[SYMMETRIC_KEY];
+static uint8_t rss_key[WIRES_RSS_KEY_SIZE];
 
-/* The well-known symmetric Toeplitz key (Woo, Park 2012). */
-static void
-rss_key_init(void)
+/* The well-known symmetric Toeplitz key (Woo, Park 2012): it repeats every 16 bits. */
+void
+wires_rss_key(uint8_t key[WIRES_RSS_KEY_SIZE])
 {
 	unsigned int i;
 
-	for (i = 0; i < sizeof(rss_key); i++)
-		rss_key[i] = i % 2 == 0 ? 0x6d : 0x5a;
+	for (i = 0; i < WIRES_RSS_KEY_SIZE; i++)
+		key[i] = i % 2 == 0 ? 0x6d : 0x5a;
 }
 
 static int
@@ -37,8 +36,10 @@ find_port(struct port *port, const char *name, const struct settings *settings,
 
 	snprintf(key, sizeof(key), "[wire %s]", wire->name);
 	port->name = name;
-	if (rte_eth_dev_get_port_by_name(name, &port->id) == 0)
+	if (rte_eth_dev_get_port_by_name(name, &port->id) == 0) {
+		port->socket = rte_eth_dev_socket_id(port->id);
 		return 0;
+	}
 	if (vdev_find(settings, name) != NULL)
 		return vdev_explain_missing(name, e);
 	return err_set_code(e, ENODEV, NULL, 0, key,
@@ -74,21 +75,32 @@ set_rss(struct rte_eth_conf *conf, const struct rte_eth_dev_info *info)
 	}
 }
 
+/* Where the frames of a port lie. A port without a node uses that of the main thread, which has none
+ * itself when it floats over several. */
+static unsigned int
+pool_node(const struct port *port)
+{
+	if (port->socket >= 0 && port->socket < RTE_MAX_NUMA_NODES)
+		return (unsigned int)port->socket;
+	return rte_socket_id() < RTE_MAX_NUMA_NODES ? rte_socket_id()
+						    : (unsigned int)rte_socket_id_by_idx(0);
+}
+
 static int
-setup_queues(
-	const struct wires *wires, const struct port *port, unsigned int n_queues, struct err *e)
+setup_queues(const struct wires *wires, struct port *port, unsigned int n_queues, struct err *e)
 {
 	uint16_t n_rx = N_DESCRIPTORS, n_tx = N_DESCRIPTORS;
-	int socket = rte_eth_dev_socket_id(port->id);
+	struct rte_mempool *pool = wires->pools[pool_node(port)];
 	unsigned int q;
 	int status = rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &n_rx, &n_tx);
 
+	port->n_descriptors = n_rx;
 	for (q = 0; q < n_queues && status == 0; q++) {
 		status = rte_eth_rx_queue_setup(
-			port->id, (uint16_t)q, n_rx, (unsigned int)socket, NULL, wires->pool);
+			port->id, (uint16_t)q, n_rx, (unsigned int)port->socket, NULL, pool);
 		if (status == 0)
 			status = rte_eth_tx_queue_setup(
-				port->id, (uint16_t)q, n_tx, (unsigned int)socket, NULL);
+				port->id, (uint16_t)q, n_tx, (unsigned int)port->socket, NULL);
 	}
 	if (status == 0)
 		return 0;
@@ -149,44 +161,99 @@ setup_port(const struct wires *wires, struct port *port, const struct settings_w
 }
 
 /* One buffer holds the largest frame of any wire: no port needs scattering, those that can may. */
-static int
-make_pool(struct wires *wires, const struct settings *settings, struct err *e)
+static uint16_t
+buffer_room(const struct settings *settings)
 {
-	unsigned int i, n = 4 * POOL_CACHE, largest = 0;
+	unsigned int i, largest = 0;
 	uint32_t room;
 
 	for (i = 0; i < settings->n_wires; i++) {
 		const struct settings_wire *w = &settings->wires[i];
 
-		n += 2 * w->queues * (2 * N_DESCRIPTORS + POOL_CACHE);
 		largest = RTE_MAX(largest, w->mtu + (unsigned int)ETHER_OVERHEAD);
 		largest = RTE_MAX(largest, vdev_framesz(settings, w->inside));
 		largest = RTE_MAX(largest, vdev_framesz(settings, w->outside));
 	}
 	room = RTE_ALIGN_CEIL(RTE_MIN(largest, ROOM_MAX), 64u) + RTE_PKTMBUF_HEADROOM;
-	room = RTE_MAX(room, (uint32_t)RTE_MBUF_DEFAULT_BUF_SIZE);
-	wires->pool = rte_pktmbuf_pool_create(
-		"frames", n, POOL_CACHE, 0, (uint16_t)room, (int)rte_socket_id());
-	if (wires->pool != NULL)
-		return 0;
-	return err_set_code(e, ENOMEM, NULL, 0, "[eal] memory_mb",
-		"%u frame buffers of %u bytes do not fit: about %u MB are needed", n, room,
-		(unsigned int)(((uint64_t)n * (room + 256)) >> 20) + 32);
+	return (uint16_t)RTE_MAX(room, (uint32_t)RTE_MBUF_DEFAULT_BUF_SIZE);
+}
+
+/* A frame waits in a receive queue of its own port or in a transmit queue of the other. */
+static unsigned int
+count_buffers(const struct wires *wires, unsigned int node)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < wires->n; i++) {
+		const struct wire *w = &wires->items[i];
+		unsigned int n_ports =
+			(pool_node(&w->inside) == node) + (pool_node(&w->outside) == node);
+
+		n += n_ports * w->settings->queues * (2 * N_DESCRIPTORS + POOL_CACHE);
+	}
+	return n;
+}
+
+/* One pool per NUMA node that has ports. */
+static int
+make_pools(struct wires *wires, const struct settings *settings, struct err *e)
+{
+	uint16_t room = buffer_room(settings);
+	unsigned int node, n;
+	char name[32];
+
+	for (node = 0; node < RTE_MAX_NUMA_NODES; node++) {
+		n = count_buffers(wires, node);
+		if (n == 0)
+			continue;
+		n += 4 * POOL_CACHE;
+		snprintf(name, sizeof(name), "frames%u", node);
+		wires->pools[node] =
+			rte_pktmbuf_pool_create(name, n, POOL_CACHE, 0, room, (int)node);
+		if (wires->pools[node] == NULL)
+			return err_set_code(e, ENOMEM, NULL, 0, "[eal] memory_mb",
+				"%u frame buffers of %u bytes do not fit: about %u MB are needed "
+				"on NUMA node %u",
+				n, room, (unsigned int)(((uint64_t)n * (room + 256u)) >> 20) + 32,
+				node);
+	}
+	return 0;
+}
+
+/* What a queue holds until frames are lost. */
+static void
+set_descriptors(struct port *port, const struct settings *settings)
+{
+	unsigned int n_slots = vdev_framecnt(settings, port->name);
+
+	if (n_slots != 0 && n_slots < port->n_descriptors)
+		port->n_descriptors = (uint16_t)n_slots;
 }
 
 static int
-setup_wire(struct wires *wires, struct wire *w, const struct settings *settings, struct err *e)
+find_ports(struct wire *w, const struct settings *settings, struct err *e)
 {
 	const struct settings_wire *s = w->settings;
 	int status = find_port(&w->inside, s->inside, settings, s, e);
 
 	if (status == 0)
 		status = find_port(&w->outside, s->outside, settings, s, e);
-	if (status == 0)
-		status = setup_port(wires, &w->inside, s, vdev_framesz(settings, s->inside), e);
+	return status;
+}
+
+static int
+setup_wire(struct wires *wires, struct wire *w, const struct settings *settings, struct err *e)
+{
+	const struct settings_wire *s = w->settings;
+	int status = setup_port(wires, &w->inside, s, vdev_framesz(settings, s->inside), e);
+
 	if (status == 0)
 		status = setup_port(wires, &w->outside, s, vdev_framesz(settings, s->outside), e);
-	return status;
+	if (status != 0)
+		return status;
+	set_descriptors(&w->inside, settings);
+	set_descriptors(&w->outside, settings);
+	return 0;
 }
 
 int
@@ -195,14 +262,16 @@ wires_setup(struct wires *wires, const struct settings *settings, struct err *e)
 	unsigned int i;
 	int status = 0;
 
-	rss_key_init();
-	if (make_pool(wires, settings, e) != 0)
-		return -ENOMEM;
+	wires_rss_key(rss_key);
 	for (i = 0; i < settings->n_wires && status == 0; i++) {
 		wires->items[i].settings = &settings->wires[i];
-		status = setup_wire(wires, &wires->items[i], settings, e);
+		status = find_ports(&wires->items[i], settings, e);
 		wires->n += status == 0;
 	}
+	if (status == 0)
+		status = make_pools(wires, settings, e);
+	for (i = 0; i < wires->n && status == 0; i++)
+		status = setup_wire(wires, &wires->items[i], settings, e);
 	return status;
 }
 
@@ -260,6 +329,25 @@ wires_update_links(struct wires *wires)
 		has_changed |= update_link(&wires->items[i].outside);
 	}
 	return has_changed;
+}
+
+static uint64_t
+port_missed(const struct port *port)
+{
+	struct rte_eth_stats stats;
+
+	return rte_eth_stats_get(port->id, &stats) == 0 ? stats.imissed : 0;
+}
+
+uint64_t
+wires_missed(const struct wires *wires)
+{
+	uint64_t n = 0;
+	unsigned int i;
+
+	for (i = 0; i < wires->n; i++)
+		n += port_missed(&wires->items[i].inside) + port_missed(&wires->items[i].outside);
+	return n;
 }
 
 /* A kernel interface under the port must not stay promiscuous. */

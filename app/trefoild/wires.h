@@ -18,9 +18,11 @@
 struct port {
 	const char *name; /* PCI address or vdev, of the settings */
 	uint16_t id;
+	int socket;            /* its NUMA node, negative = any */
 	unsigned int if_index; /* of a net_af_packet vdev, which reports every link as up; else 0 */
 	bool link_up;          /* atomic */
-	uint32_t speed_mbps;   /* 0 = not known */
+	uint16_t n_descriptors; /* of each receive queue */
+	uint32_t speed_mbps;    /* 0 = not known */
 };
 
 struct wire {
@@ -31,7 +33,7 @@ struct wire {
 struct wires {
 	unsigned int n;
 	struct wire items[WIRES_MAX];
-	struct rte_mempool *pool;
+	struct rte_mempool *pools[RTE_MAX_NUMA_NODES]; /* of nodes that have ports */
 };
 
 /* Find and configure every port; none is started. Returns 0 or -errno, `e` says what to do. */
@@ -42,6 +44,13 @@ int wires_start(struct wires *wires, struct err *e);
 
 /* Read the link state of every port; true if any changed. */
 bool wires_update_links(struct wires *wires);
+
+/* The symmetric RSS key: both directions of a flow hash alike. */
+#define WIRES_RSS_KEY_SIZE 52
+void wires_rss_key(uint8_t key[WIRES_RSS_KEY_SIZE]);
+
+/* Frames that came when no receive buffer was free, since the ports were started. */
+uint64_t wires_missed(const struct wires *wires);
 
 /* Stop and close all ports. */
 void wires_stop(struct wires *wires);

@@ -10,7 +10,6 @@
 #include <rte_ethdev.h>
 #include <rte_ether.h>
 #include <rte_mbuf.h>
-#include <rte_pause.h>
 #include <time.h>
 
 #define TX_TRIES 8
@@ -279,43 +278,4 @@ worker_process(
 		judge(w, q, &b, flags);
 	else
 		refuse_all(w, &b);
-}
-
-static bool
-poll_queues(struct worker *w)
-{
-	struct rte_mbuf *pkts[WORKER_BURST];
-	bool is_busy = false;
-	unsigned int i;
-	uint16_t n;
-
-	for (i = 0; i < w->n_queues; i++) {
-		n = rte_eth_rx_burst(w->queues[i].rx_port, w->queues[i].queue, pkts, WORKER_BURST);
-		if (n == 0)
-			continue;
-		is_busy = true;
-		worker_process(w, &w->queues[i], pkts, n);
-	}
-	return is_busy;
-}
-
-int
-worker_main(void *arg)
-{
-	struct worker *w = arg;
-	struct rte_rcu_qsbr *qsbr = publisher_workers(w->publisher);
-
-	rte_rcu_qsbr_thread_online(qsbr, w->id);
-	while (!__atomic_load_n(w->stop, __ATOMIC_RELAXED)) {
-		bool is_busy = poll_queues(w);
-
-		rte_rcu_qsbr_quiescent(qsbr, w->id);
-		__atomic_store_n(&w->n_loops, w->n_loops + 1, __ATOMIC_RELAXED);
-		if (is_busy)
-			__atomic_store_n(&w->n_busy_loops, w->n_busy_loops + 1, __ATOMIC_RELAXED);
-		else
-			rte_pause();
-	}
-	rte_rcu_qsbr_thread_offline(qsbr, w->id);
-	return 0;
 }

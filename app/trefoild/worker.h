@@ -9,6 +9,8 @@
 
 #include "account.h"
 #include "classify/classify.h"
+#include "idle.h"
+#include "load.h"
 #include "mirror/mirror.h"
 #include "publish.h"
 #include "stats/stats.h"
@@ -18,6 +20,7 @@
 
 #define WORKER_BURST      32
 #define WORKER_QUEUES_MAX 128
+#define WORKER_ALIGN      4096 /* a page: no two workers share one, nor its NUMA node */
 
 /* One receive queue and where its frames go. */
 struct worker_queue {
@@ -29,10 +32,14 @@ struct worker_queue {
 };
 
 struct worker {
+	/* Written by the worker, each on cache lines of its own. */
 	struct stats_worker stats;
-	struct account account;         /* private */
-	uint64_t n_loops, n_busy_loops; /* heartbeat and load; relaxed */
-	unsigned int id;                /* 0..n-1: reader id, index of counters */
+	struct account account; /* private */
+	struct worker_load load;
+	struct idle idle; /* safe_cycles by the control thread */
+	/* Only read while it runs. */
+	__attribute__((aligned(
+		STATS_CACHE_LINE))) unsigned int id; /* 0..n-1: reader id, index of counters */
 	unsigned int lcore;
 	struct publisher *publisher;
 	struct mirror_ring *ring; /* NULL = no mirror */
@@ -40,7 +47,7 @@ struct worker {
 	const bool *stop;         /* atomic */
 	unsigned int n_queues;
 	struct worker_queue queues[WORKER_QUEUES_MAX];
-} __attribute__((aligned(STATS_CACHE_LINE)));
+} __attribute__((aligned(WORKER_ALIGN)));
 
 /* For rte_eal_remote_launch(): runs until *stop. Always returns 0. */
 int worker_main(void *worker);

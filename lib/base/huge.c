@@ -52,23 +52,24 @@ map_reserved(size_t size)
 }
 
 void *
+huge_new_on_touch(size_t size)
+{
+	size_t mapped = mapped_size(size);
+	void *memory = mapped >= HUGE_PAGE ? map_aligned(mapped) : map(mapped, 0);
+
+	if (memory != MAP_FAILED)
+		return memory;
+	errno = ENOMEM;
+	return NULL;
+}
+
+void *
 huge_new(size_t size)
 {
 	size_t mapped = mapped_size(size);
-	void *memory = MAP_FAILED;
+	void *memory = mapped >= HUGE_PAGE ? map_reserved(mapped) : MAP_FAILED;
 
-	if (mapped >= HUGE_PAGE) {
-		memory = map_reserved(mapped);
-		if (memory == MAP_FAILED)
-			memory = map_aligned(mapped);
-	} else {
-		memory = map(mapped, 0);
-	}
-	if (memory == MAP_FAILED) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	return memory;
+	return memory != MAP_FAILED ? memory : huge_new_on_touch(size);
 }
 
 void

@@ -13,5 +13,9 @@
 /* Zeroed memory from the start of a page. NULL + ENOMEM. */
 void *huge_new(size_t size);
 
+/* The same, but no page is there before it is touched, so that it lies on the NUMA node of the thread
+ * that touches it first. */
+void *huge_new_on_touch(size_t size);
+
 /* `size` as it was asked for. NULL allowed. */
 void huge_free(const void *memory, size_t size);

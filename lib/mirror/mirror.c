@@ -14,9 +14,11 @@
  */
 #include "mirror/mirror.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdalign.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -50,6 +52,14 @@ struct mirror_ring {
 	alignas(CACHE_LINE) uint8_t data[];
 };
 
+/* What worker and writer write shares no cache line. */
+static_assert(offsetof(struct mirror_ring, head) % CACHE_LINE == 0, "the worker's line");
+static_assert(offsetof(struct mirror_ring, tail) % CACHE_LINE == 0 &&
+		      offsetof(struct mirror_ring, tail) / CACHE_LINE >
+			      offsetof(struct mirror_ring, n_lost) / CACHE_LINE,
+	"the writer's line");
+static_assert(offsetof(struct mirror_ring, data) % CACHE_LINE == 0, "the data's lines");
+
 static size_t
 mirror_ring_round(size_t size)
 {
@@ -71,7 +81,8 @@ mirror_ring_init(void *memory, size_t size)
 {
 	struct mirror_ring *ring = memory;
 
-	memset(memory, 0, mirror_ring_memory(size));
+	/* The data is left alone: its pages then lie where the worker is that fills them first. */
+	memset(memory, 0, sizeof(*ring));
 	ring->size = mirror_ring_round(size);
 	return ring;
 }

@@ -7,7 +7,7 @@ import random
 import signal
 
 from e2e import (CN, CN6, DE, IE, IE6, JP, KP, UNKNOWN, US, US6, Daemon, Network, Sniffer, arp,
-                 check, equal, ethernet, frame4, frame6, lldp, main, udp)
+                 check, equal, ethernet, frame4, frame6, lldp, main, udp, until)
 
 # (frame, how many, expected: reason, is forwarded, is mirrored, country)
 TRAFFIC = [
@@ -84,6 +84,34 @@ def test_frames_a_port_had_no_buffer_for_have_a_name():
         lost = c["reasons"]["no-mbuf"]["dropped"]
         check(0 < lost < n, "some frames found no buffer", lost)
         equal(c["forwarded"]["packets"], n - lost, "forwarded")
+        until("an alarm", lambda: "alarm: ports lose frames" in d.stderr())
+        until("its end", lambda: "alarm over: ports lose frames" in d.stderr())
+
+
+def test_workers_say_how_busy_they_are():
+    with Network(hosts=False), Daemon() as d, Sniffer("inside") as inside:
+        frames = send_all(inside, TRAFFIC)
+        d.counted(len(frames))
+        [w] = d.counters("worker")["workers"].values()
+        check(0 < w["bursts"] <= len(frames), "bursts", w)
+        check(0 <= w["busy_percent"] <= 100, "busy", w)
+        equal((w["queue_depth"], w["queue_depth_max"]), (None, None), "af_packet cannot say")
+        equal((w["queues"], w["idle"], w["waits"]), (2, "poll", 0), "queues, idle, waits")
+        # Nothing came for a second: not busy, and nothing to divide by.
+        [w] = until("a quiet worker", lambda: [
+            w for w in d.status()["workers"]
+            if w["busy_percent"] == 0 and w["cycles_per_packet"] is None])
+        check(w["alive"] and w["rx_packets"] == len(frames), "its other keys", w)
+
+
+def test_idle_workers_lose_nothing():
+    for idle in ("pause", "sleep"):
+        settings = {"eal.idle": idle, "eal.idle_after_us": 5}
+        with Network(hosts=False), Daemon(settings=settings) as d, Sniffer("inside") as inside:
+            until("a wait", lambda: d.status()["workers"][0]["waits"] > 0)
+            frames = send_all(inside, TRAFFIC)
+            c = d.counted(len(frames))
+            equal(c["reasons"].get("no-mbuf"), None, f"frames lost with idle = {idle}")
 
 
 def test_by_other_things():

@@ -55,6 +55,8 @@ test_one_wire_is_enough_and_the_rest_has_defaults(void)
 	CU_ASSERT_EQUAL(s->memory_mb, 1024);
 	CU_ASSERT_EQUAL(s->hugepages, true);
 	CU_ASSERT_EQUAL(s->n_vdevs, 0);
+	CU_ASSERT_EQUAL(s->idle, SETTINGS_IDLE_POLL);
+	CU_ASSERT_EQUAL(s->idle_after_us, 100);
 	CU_ASSERT_EQUAL(s->n_wires, 1);
 	CU_ASSERT_STRING_EQUAL(s->wires[0].name, "a");
 	CU_ASSERT_EQUAL(s->wires[0].queues, 1);
@@ -88,6 +90,7 @@ test_every_key_reaches_its_field(void)
 		"policy = /p\nmax_geo_age_days = 7\n"
 		"[eal]\ncores = 2,4-6\nmemory_mb = 64\nhugepages = no\n"
 		"vdev = net_af_packet0,iface=eth1\nvdev = net_null1\n"
+		"idle = sleep\nidle_after_us = 20\n"
 		"[wire w1]\ninside = net_af_packet0\noutside = net_null1\nqueues = 64\n"
 		"mtu = 1500\nlink_propagation = no\n"
 		"[wire w2]\ninside = 3B:00.0\noutside = 10000:3b:1f.7\n"
@@ -106,6 +109,8 @@ test_every_key_reaches_its_field(void)
 	CU_ASSERT_EQUAL(s->hugepages, false);
 	CU_ASSERT_EQUAL(s->n_vdevs, 2);
 	CU_ASSERT_STRING_EQUAL(s->vdevs[0], "net_af_packet0,iface=eth1");
+	CU_ASSERT_EQUAL(s->idle, SETTINGS_IDLE_SLEEP);
+	CU_ASSERT_EQUAL(s->idle_after_us, 20);
 	CU_ASSERT_EQUAL_FATAL(s->n_wires, 2);
 	CU_ASSERT_STRING_EQUAL(s->wires[0].outside, "net_null1");
 	CU_ASSERT_EQUAL(s->wires[0].queues, 64);
@@ -113,7 +118,7 @@ test_every_key_reaches_its_field(void)
 	CU_ASSERT_EQUAL(s->wires[0].link_propagation, false);
 	CU_ASSERT_STRING_EQUAL(s->wires[1].inside, "0000:3b:00.0");
 	CU_ASSERT_STRING_EQUAL(s->wires[1].outside, "10000:3b:1f.7");
-	CU_ASSERT_EQUAL(s->wires[1].line, 20);
+	CU_ASSERT_EQUAL(s->wires[1].line, 22);
 	CU_ASSERT_STRING_EQUAL(s->mirror_dir, "/e");
 	CU_ASSERT_EQUAL(s->mirror_format, CAPTURE_PCAP);
 	CU_ASSERT_EQUAL(s->mirror_snaplen, 96);
@@ -184,6 +189,10 @@ test_mistakes_are_told_with_their_place(void)
 			"t.ini:5: [eal] memory_mb: '2G' is not a whole decimal number" },
 		{ WIRE "[eal]\nhugepages = on\n",
 			"t.ini:5: [eal] hugepages: 'on' is not one of yes|no" },
+		{ WIRE "[eal]\nidle = nap\n",
+			"t.ini:5: [eal] idle: 'nap' is not one of poll|pause|sleep" },
+		{ WIRE "[eal]\nidle_after_us = 0\n",
+			"t.ini:5: [eal] idle_after_us: '0' is outside 1..1000000 microseconds" },
 		{ WIRE "mtu = 9703\n", "t.ini:4: [wire a] mtu: '9703' is outside 64..9702 bytes" },
 		{ WIRE "queues = 0\n", "t.ini:4: [wire a] queues: '0' is outside 1..64" },
 		{ WIRE "[mirror]\nsnaplen = 96\n",

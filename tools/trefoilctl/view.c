@@ -296,7 +296,10 @@ view_status(const json_t *result, FILE *out)
 			{ "SPEED", "outside.speed_mbps", SPEED }, { "QUEUES", "queues", COUNT } } };
 	static const struct view workers = { "workers", NULL, NULL,
 		{ { "CORE", "core", TEXT }, { "RX PACKETS", "rx_packets", COUNT },
-			{ "BUSY", "busy_percent", PERCENT }, { "ALIVE", "alive", TEXT } } };
+			{ "BUSY", "busy_percent", PERCENT },
+			{ "CYCLES/PACKET", "cycles_per_packet", COUNT },
+			{ "PACKETS/BURST", "packets_per_burst", TEXT },
+			{ "WAITING", "queue_depth", COUNT }, { "ALIVE", "alive", TEXT } } };
 
 	show_headline(result, out);
 	show_fields(result, fields, N(fields), out);
@@ -378,7 +381,13 @@ view_counters(const json_t *result, const char *by, FILE *out)
 				{ { "RX", "rx", COUNT }, { "BYTES", "rx.bytes", BYTES },
 					{ "FORWARDED", "forwarded", COUNT },
 					{ "DROPPED", "dropped", COUNT },
-					{ "MIRRORED", "mirrored", COUNT } } } },
+					{ "MIRRORED", "mirrored", COUNT },
+					{ "BUSY", "busy_percent", PERCENT },
+					{ "CYCLES/BURST", "cycles_per_burst", COUNT },
+					{ "CYCLES/PACKET", "cycles_per_packet", COUNT },
+					{ "PACKETS/BURST", "packets_per_burst", TEXT },
+					{ "WAITING", "queue_depth", COUNT },
+					{ "MOST", "queue_depth_max", COUNT } } } },
 	};
 	size_t i, n = 0;
 

@@ -183,6 +183,9 @@ take_value(struct schema_reader *r, const struct schema_value *v)
 		return take_cores(b, v);
 	case SETTING_VDEV:
 		return take_vdev(b, v);
+	case SETTING_IDLE:
+		b->s->idle = (enum settings_idle)v->word;
+		return 0;
 	case SETTING_FORMAT:
 		b->s->mirror_format = v->word == 0 ? CAPTURE_PCAPNG : CAPTURE_PCAP;
 		return 0;

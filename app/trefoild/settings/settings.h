@@ -24,6 +24,13 @@
 #define SETTINGS_VDEVS_MAX 32
 #define SETTINGS_PORT_SIZE 64 /* RTE_ETH_NAME_MAX_LEN */
 
+/* What a worker does while nothing arrives. */
+enum settings_idle {
+	SETTINGS_IDLE_POLL,
+	SETTINGS_IDLE_PAUSE,
+	SETTINGS_IDLE_SLEEP,
+};
+
 struct settings_wire {
 	char name[INI_NAME_MAX + 1];
 	char inside[SETTINGS_PORT_SIZE]; /* "0000:3b:00.0" in full, or the name of a vdev */
@@ -49,6 +56,8 @@ struct settings {
 	bool hugepages;
 	char vdevs[SETTINGS_VDEVS_MAX][INI_LINE_MAX + 1]; /* "net_tap0,iface=in": EAL's arguments */
 	unsigned int n_vdevs;
+	enum settings_idle idle;
+	unsigned int idle_after_us;
 	/* [wire NAME], in the order of the file */
 	struct settings_wire wires[SETTINGS_WIRES_MAX];
 	unsigned int n_wires;

@@ -12,6 +12,7 @@ enum setting_kind {
 	SETTING_UINT,   /* unsigned int */
 	SETTING_SWITCH, /* bool */
 	SETTING_CORES,
+	SETTING_IDLE,
 	SETTING_VDEV,
 	SETTING_INSIDE, /* from here on: of the wire that was begun last */
 	SETTING_OUTSIDE,

@@ -6,6 +6,7 @@
 #define SIZE(field)    sizeof(((struct settings *)0)->field)
 #define TEXT_AT(field) .max = SIZE(field) - 1, .id = SETTING_ID(TEXT, field)
 
+static const char *const idle_words[] = { "poll", "pause", "sleep", NULL }; /* settings_idle */
 static const char *const format_words[] = { "pcapng", "pcap", NULL };
 static const char *const snaplen_words[] = { "headers", NULL };
 
@@ -76,6 +77,21 @@ static const struct schema_key eal_keys[] = {
 		.item = "NAME,ARGUMENT...",
 		.help = "virtual device of DPDK, as in net_af_packet0,iface=eth1",
 		.id = SETTING_ID(VDEV, vdevs) },
+	{ .name = "idle",
+		.type = SCHEMA_WORD,
+		.words = idle_words,
+		.fallback = "poll",
+		.help = "what a worker does while nothing arrives: poll on, pause the CPU, or "
+			"sleep in the kernel",
+		.id = SETTING_ID(IDLE, idle) },
+	{ .name = "idle_after_us",
+		.type = SCHEMA_NUMBER,
+		.min = 1,
+		.max = 1000000,
+		.unit = "microseconds",
+		.fallback = "100",
+		.help = "how long nothing must have arrived before a worker pauses or sleeps",
+		.id = SETTING_ID(UINT, idle_after_us) },
 };
 
 static const struct schema_key wire_keys[] = {
