@@ -163,6 +163,7 @@ make_pool(struct wires *wires, const struct settings *settings, struct err *e)
 		largest = RTE_MAX(largest, vdev_framesz(settings, w->inside));
 		largest = RTE_MAX(largest, vdev_framesz(settings, w->outside));
 	}
+	n = RTE_MAX(n, settings->buffers);
 	room = RTE_ALIGN_CEIL(RTE_MIN(largest, ROOM_MAX), 64u) + RTE_PKTMBUF_HEADROOM;
 	room = RTE_MAX(room, (uint32_t)RTE_MBUF_DEFAULT_BUF_SIZE);
 	wires->pool = rte_pktmbuf_pool_create(
