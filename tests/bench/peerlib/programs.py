@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The programs that are compared: started once per capture, stopped while another is measured, and
+asked for their own counters."""
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import time
+
+N_BUFFERS = 131072  # of every program: the capture's 100 Ki stay with net_pcap
+PATIENCE = 60
+
+
+class Failure(Exception):
+    """A program did not do what was asked; says what, and the end of its log."""
+
+
+class Skip(Exception):
+    """This cannot be measured here; says why."""
+
+
+class Machine:
+    """Where things run. `core` is the one under test, `other` has everything else."""
+
+    def __init__(self, directory, core, other, has_hugepages, build):
+        self.directory, self.core, self.other = directory, core, other
+        self.has_hugepages, self.build = has_hugepages, build
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as f:
+            self.has_avx512 = " avx512f " in f.read()
+
+    def memory(self, mb):
+        if self.has_hugepages:
+            return ["--in-memory", "--single-file-segments"]
+        return ["--no-huge", "--no-shconf", "-m", str(mb)]
+
+
+def wire_vdevs(wire):
+    return [f"--vdev={v}" for v in wire]
+
+
+class Program:
+    """A process under test. `name` is its column."""
+
+    name = None
+
+    def __init__(self, machine, label):
+        self.machine = machine
+        self.directory = os.path.join(machine.directory, label)
+        os.makedirs(self.directory, exist_ok=True)
+        self.log_path = os.path.join(self.directory, "log")
+        self.process = None
+
+    def command(self):
+        raise NotImplementedError
+
+    def environment(self):
+        return {**os.environ, "RUNTIME_DIRECTORY": self.directory}
+
+    def start(self):
+        with open(self.log_path, "w", encoding="utf-8") as log:
+            self.process = subprocess.Popen(
+                self.command(), stdin=subprocess.PIPE, stdout=log, stderr=log,
+                env=self.environment(), cwd=self.directory)
+        self.wait_ready()
+        return self
+
+    def wait_ready(self):
+        """Until it forwards."""
+        self.until("it forwards", lambda: self.packets() > 0)
+
+    def until(self, what, probe):
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            if self.process.poll() is not None:
+                raise Failure(f"{self.name} ended with {self.process.returncode}\n{self.log()}")
+            try:
+                if probe():
+                    return
+            except OSError:  # it does not listen yet
+                pass
+            if time.monotonic() > deadline:
+                raise Failure(f"{self.name}: not within {PATIENCE} s: {what}\n{self.log()}")
+            select.select([], [], [], 0.02)
+
+    def log(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as f:
+            lines = [line for line in f if "Adding route" not in line]
+        return "".join(lines[-15:])
+
+    def pause(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def stop(self):
+        if self.process is None:
+            return
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process = None
+
+    def packets(self):
+        """Packets sent on, ever."""
+        raise NotImplementedError
+
+    def check(self):
+        """Raise Failure if what it did is not what is compared."""
+
+
+class Trefoild(Program):
+    name = "trefoild"
+
+    def __init__(self, machine, label, wire, table, traffic):
+        super().__init__(machine, label)
+        self.traffic = traffic
+        self.socket = os.path.join(self.directory, "control.sock")
+        self.ini = os.path.join(self.directory, "trefoild.ini")
+        policy = os.path.join(self.directory, "policy.ini")
+        with open(policy, "w", encoding="ascii") as f:
+            f.write(table.policy())
+        inside, outside = (v.split(",")[0] for v in wire)
+        with open(self.ini, "w", encoding="ascii") as f:
+            f.write(f"[appliance]\nname = bench\nstate_dir = {self.directory}\n"
+                    f"socket = {self.socket}\ngeo_table = {os.path.abspath(table.path)}\n"
+                    f"policy = {policy}\nmax_geo_age_days = 3650\n"
+                    f"[eal]\ncores = {machine.core}\nmemory_mb = 512\nbuffers = {N_BUFFERS}\n"
+                    f"hugepages = {'yes' if machine.has_hugepages else 'no'}\n"
+                    + "".join(f"vdev = {v}\n" for v in wire)
+                    + f"[wire bench]\ninside = {inside}\noutside = {outside}\nmtu = 1500\n"
+                    "link_propagation = no\n")
+
+    def command(self):
+        return [os.path.join(self.machine.build, "app/trefoild/trefoild"), "-c", self.ini]
+
+    def counters(self, by=None):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+            s.settimeout(PATIENCE)
+            s.connect(self.socket)
+            request = {"command": "counters", **({"by": by} if by else {})}
+            s.sendall(json.dumps(request).encode() + b"\n")
+            with s.makefile("rb") as f:
+                answer = json.loads(f.readline())
+        if not answer.get("ok"):
+            raise Failure(f"trefoild: counters: {answer}")
+        return answer["result"]
+
+    def packets(self):
+        """All of them were to be sent, or (traffic to everywhere) to be judged."""
+        c = self.counters()
+        return c["forwarded" if self.traffic.is_approved else "rx"]["packets"]
+
+    def check(self):
+        c = self.counters()
+        n, dropped = c["rx"]["packets"], c["dropped"]["packets"]
+        want = n * self.traffic.n_dropped / len(self.traffic.destinations)
+        if c["reasons"].get("tx-full", {}).get("dropped"):
+            raise Failure(f"trefoild: the port refused frames: {c['reasons']}")
+        # Counters of a moment: up to a burst per pass over the capture is on its way.
+        if abs(dropped - want) > 2 * len(self.traffic.destinations):
+            raise Failure(f"trefoild: dropped {dropped} of {n}, expected about {want:.0f}: "
+                          f"{c['reasons']}")
+
+
+class DpdkProgram(Program):
+    """A program of DPDK, asked over telemetry."""
+
+    prefix = "peer"
+    out_port = 1
+
+    def eal(self, lcores, memory_mb):
+        force = ["--force-max-simd-bitwidth=512"] if self.machine.has_avx512 else []
+        return [f"--lcores={lcores}", f"--file-prefix={self.prefix}", "--no-pci",
+                "--log-level=*:warning", *self.machine.memory(memory_mb), *force]
+
+    def telemetry(self, request):
+        path = os.path.join(self.directory, "dpdk", self.prefix, "dpdk_telemetry.v2")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+            s.settimeout(PATIENCE)
+            s.connect(path)
+            s.recv(16384)
+            s.send(request.encode())
+            return json.loads(s.recv(65536))[request.split(",", maxsplit=1)[0]]
+
+    def packets(self):
+        stats = self.telemetry(f"/ethdev/stats,{self.out_port}")
+        return stats["opackets"] if stats else 0
+
+
+class Testpmd(DpdkProgram):
+    name = "testpmd mac"
+
+    def __init__(self, machine, label, wire):
+        super().__init__(machine, label)
+        self.wire = wire
+
+    def command(self):
+        lcores = f"0@({self.machine.other},{self.machine.core}),1@{self.machine.core}"
+        return ["dpdk-testpmd", *self.eal(lcores, 512), "--main-lcore=0", *wire_vdevs(self.wire),
+                "--", "--forward-mode=mac", "--auto-start", "--nb-cores=1", "--burst=32",
+                "--rxd=1024", "--txd=1024", "--mbcache=256", "--no-flush-rx",
+                f"--total-num-mbufs={N_BUFFERS}"]
+
+
+class L3fwd(DpdkProgram):
+    name = "l3fwd FIB"
+
+    def __init__(self, machine, label, wire, binary, routes):
+        super().__init__(machine, label)
+        self.wire, self.binary, self.routes = wire, binary, routes
+
+    def command(self):
+        # It sets up a queue per lcore and port, and net_pcap has one: the main lcore forwards.
+        return [self.binary, *self.eal(f"0@{self.machine.core}", 3000), *wire_vdevs(self.wire),
+                "--", "-p", "3", "-P", "--lookup", "fib", "--parse-ptype", "--config",
+                "(0,0,0),(1,0,0)", f"--rule_ipv4={self.routes[4][0]}",
+                f"--rule_ipv6={self.routes[6][0]}"]
