@@ -11,6 +11,7 @@ import time
 
 N_BUFFERS = 131072  # of every program: the capture's 100 Ki stay with net_pcap
 PATIENCE = 60
+SETTLE_S = 0.15  # after a program goes on: caches, and frames on their way
 
 
 class Failure(Exception):
@@ -19,6 +20,11 @@ class Failure(Exception):
 
 class Skip(Exception):
     """This cannot be measured here; says why."""
+
+
+def wait(seconds):
+    """A measured interval; nothing else is waited for."""
+    select.select([], [], [], seconds)
 
 
 class Machine:
@@ -107,8 +113,24 @@ class Program:
         """Packets sent on, ever."""
         raise NotImplementedError
 
+    def rate(self, seconds):
+        """Mpps over an interval, by its own counter. Reading takes a moment: its middle counts."""
+        def read():
+            before = time.monotonic()
+            packets = self.packets()
+            return (before + time.monotonic()) / 2, packets
+
+        wait(SETTLE_S)
+        t0, p0 = read()
+        wait(seconds)
+        t1, p1 = read()
+        return (p1 - p0) / (t1 - t0) / 1e6
+
     def check(self):
         """Raise Failure if what it did is not what is compared."""
+
+    def note(self):
+        """What must be known about the figures, or None."""
 
 
 class Trefoild(Program):
@@ -203,6 +225,75 @@ class Testpmd(DpdkProgram):
                 "--", "--forward-mode=mac", "--auto-start", "--nb-cores=1", "--burst=32",
                 "--rxd=1024", "--txd=1024", "--mbcache=256", "--no-flush-rx",
                 f"--total-num-mbufs={N_BUFFERS}"]
+
+
+class Generator(DpdkProgram):
+    """Sends a capture over `vdev` from the other core, as fast as it is taken."""
+
+    name = "generator"
+    prefix = "generator"
+
+    def __init__(self, machine, label, vdev, capture):
+        super().__init__(machine, label)
+        self.vdev, self.capture = vdev, capture
+
+    def command(self):
+        return [os.path.join(self.machine.build, "tests/bench/generator"),
+                *self.eal(f"0@{self.machine.other}", 512), f"--vdev={self.vdev}", "--",
+                self.capture.path]
+
+    def wait_ready(self):
+        """Until the other side could connect."""
+        self.until("its port is up", lambda: self.telemetry("/generator/bursts"))
+
+    def bursts(self):
+        """Taken whole, and others."""
+        b = self.telemetry("/generator/bursts")
+        return b["whole"], b["partial"]
+
+
+class Pair:
+    """A program and the generator that feeds it, as one: both run, or neither."""
+
+    def __init__(self, generator, program):
+        self.generator, self.program = generator, program
+        self.name = program.name
+        self.bursts = (0, 0)
+
+    def start(self):
+        self.generator.start()
+        try:
+            self.program.start()
+        except BaseException:
+            self.generator.stop()
+            raise
+        self.bursts = self.generator.bursts()
+        return self
+
+    def pause(self):
+        self.generator.pause()
+        self.program.pause()
+
+    def resume(self):
+        self.program.resume()
+        self.generator.resume()
+
+    def stop(self):
+        self.program.stop()
+        self.generator.stop()
+
+    def rate(self, seconds):
+        return self.program.rate(seconds)
+
+    def check(self):
+        self.program.check()
+
+    def note(self):
+        """Who waited for whom."""
+        whole, partial = (a - b for a, b in zip(self.generator.bursts(), self.bursts))
+        share = 100 * whole / max(whole + partial, 1)
+        text = f"{self.name}: took {share:.0f} % of the generator's bursts whole"
+        return text + (", so that the generator was the limit" if share > 90 else "")
 
 
 class L3fwd(DpdkProgram):
