@@ -23,17 +23,18 @@ def reserved(are_wanted):
     if not are_wanted:
         yield False
         return
-    before = None
+    added = 0
     try:
         missing = NEEDED - read(FREE)
         if missing > 0:
             before = read(TOTAL)
             write(TOTAL, before + missing)
+            added = read(TOTAL) - before
         has_enough = read(FREE) >= NEEDED
     except OSError:
         has_enough = False
     try:
         yield has_enough
     finally:
-        if before is not None:
-            write(TOTAL, before)
+        if added > 0:  # others may have asked for more meanwhile
+            write(TOTAL, max(read(TOTAL) - added, 0))
