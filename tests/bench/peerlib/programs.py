@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The programs that are compared: started once per capture, stopped while another is measured, and
 asked for their own counters."""
+import ctypes
 import json
 import os
 import select
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 N_BUFFERS = 131072  # of every program: the capture's 100 Ki stay with net_pcap
 PATIENCE = 60
+PR_SET_PDEATHSIG = 1
 SETTLE_S = 0.15  # after a program goes on: caches, and frames on their way
 
 
@@ -20,6 +23,11 @@ class Failure(Exception):
 
 class Skip(Exception):
     """This cannot be measured here; says why."""
+
+
+def die_with_parent():
+    """In the child: a program that was stopped must not be left behind with its hugepages."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def wait(seconds):
@@ -53,8 +61,7 @@ class Program:
 
     def __init__(self, machine, label):
         self.machine = machine
-        self.directory = os.path.join(machine.directory, label)
-        os.makedirs(self.directory, exist_ok=True)
+        self.directory = tempfile.mkdtemp(prefix=f"{label}-", dir=machine.directory)
         self.log_path = os.path.join(self.directory, "log")
         self.process = None
 
@@ -68,7 +75,7 @@ class Program:
         with open(self.log_path, "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.PIPE, stdout=log, stderr=log,
-                env=self.environment(), cwd=self.directory)
+                env=self.environment(), cwd=self.directory, preexec_fn=die_with_parent)
         self.wait_ready()
         return self
 
