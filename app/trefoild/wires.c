@@ -148,6 +148,15 @@ setup_port(const struct wires *wires, struct port *port, const struct settings_w
 	return setup_queues(wires, port, wire->queues, e);
 }
 
+/* With its headers; without hugepages none crosses a page. */
+static uint32_t
+buffer_size(const struct settings *settings, uint32_t room)
+{
+	uint32_t size = room + 256;
+
+	return settings->hugepages ? size : RTE_ALIGN_CEIL(size, 4096u);
+}
+
 /* One buffer holds the largest frame of any wire: no port needs scattering, those that can may. */
 static int
 make_pool(struct wires *wires, const struct settings *settings, struct err *e)
@@ -172,7 +181,7 @@ make_pool(struct wires *wires, const struct settings *settings, struct err *e)
 		return 0;
 	return err_set_code(e, ENOMEM, NULL, 0, "[eal] memory_mb",
 		"%u frame buffers of %u bytes do not fit: about %u MB are needed", n, room,
-		(unsigned int)(((uint64_t)n * (room + 256)) >> 20) + 32);
+		(unsigned int)(((uint64_t)n * buffer_size(settings, room)) >> 20) + 32);
 }
 
 static int

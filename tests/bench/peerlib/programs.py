@@ -12,6 +12,7 @@ import tempfile
 import time
 
 N_BUFFERS = 131072  # of every program: the capture's 100 Ki stay with net_pcap
+POOL_MB = 640  # without hugepages a buffer fills a page of 4 KiB
 PATIENCE = 60
 PR_SET_PDEATHSIG = 1
 SETTLE_S = 0.15  # after a program goes on: caches, and frames on their way
@@ -45,9 +46,10 @@ class Machine:
             self.has_avx512 = " avx512f " in f.read()
 
     def memory(self, mb):
+        """EAL's options for `mb` beside the buffers. With hugepages it takes what it needs."""
         if self.has_hugepages:
             return ["--in-memory", "--single-file-segments"]
-        return ["--no-huge", "--no-shconf", "-m", str(mb)]
+        return ["--no-huge", "--no-shconf", "-m", str(mb + POOL_MB)]
 
 
 def wire_vdevs(wire):
@@ -151,12 +153,13 @@ class Trefoild(Program):
         policy = os.path.join(self.directory, "policy.ini")
         with open(policy, "w", encoding="ascii") as f:
             f.write(table.policy())
+        mb = 512 if machine.has_hugepages else 64 + POOL_MB
         inside, outside = (v.split(",")[0] for v in wire)
         with open(self.ini, "w", encoding="ascii") as f:
             f.write(f"[appliance]\nname = bench\nstate_dir = {self.directory}\n"
                     f"socket = {self.socket}\ngeo_table = {os.path.abspath(table.path)}\n"
                     f"policy = {policy}\nmax_geo_age_days = 3650\n"
-                    f"[eal]\ncores = {machine.core}\nmemory_mb = 512\nbuffers = {N_BUFFERS}\n"
+                    f"[eal]\ncores = {machine.core}\nmemory_mb = {mb}\nbuffers = {N_BUFFERS}\n"
                     f"hugepages = {'yes' if machine.has_hugepages else 'no'}\n"
                     + "".join(f"vdev = {v}\n" for v in wire)
                     + f"[wire bench]\ninside = {inside}\noutside = {outside}\nmtu = 1500\n"
@@ -228,7 +231,7 @@ class Testpmd(DpdkProgram):
 
     def command(self):
         lcores = f"0@({self.machine.other},{self.machine.core}),1@{self.machine.core}"
-        return ["dpdk-testpmd", *self.eal(lcores, 512), "--main-lcore=0", *wire_vdevs(self.wire),
+        return ["dpdk-testpmd", *self.eal(lcores, 64), "--main-lcore=0", *wire_vdevs(self.wire),
                 "--", "--forward-mode=mac", "--auto-start", "--nb-cores=1", "--burst=32",
                 "--rxd=1024", "--txd=1024", "--mbcache=256", "--no-flush-rx",
                 f"--total-num-mbufs={N_BUFFERS}"]
@@ -246,7 +249,7 @@ class Generator(DpdkProgram):
 
     def command(self):
         return [os.path.join(self.machine.build, "tests/bench/generator"),
-                *self.eal(f"0@{self.machine.other}", 512), f"--vdev={self.vdev}", "--",
+                *self.eal(f"0@{self.machine.other}", 64), f"--vdev={self.vdev}", "--",
                 self.capture.path]
 
     def wait_ready(self):
@@ -312,7 +315,7 @@ class L3fwd(DpdkProgram):
 
     def command(self):
         # It sets up a queue per lcore and port, and net_pcap has one: the main lcore forwards.
-        return [self.binary, *self.eal(f"0@{self.machine.core}", 3000), *wire_vdevs(self.wire),
+        return [self.binary, *self.eal(f"0@{self.machine.core}", 4000), *wire_vdevs(self.wire),
                 "--", "-p", "3", "-P", "--lookup", "fib", "--parse-ptype", "--config",
                 "(0,0,0),(1,0,0)", f"--rule_ipv4={self.routes[4][0]}",
                 f"--rule_ipv6={self.routes[6][0]}"]
