@@ -13,7 +13,8 @@
 #include <string.h>
 #include <sys/sysinfo.h>
 
-#define ARGS_MAX 128
+#define ARGS_MAX    128
+#define VIRTIO_USER "net_virtio_user"
 
 static bool is_started;
 
@@ -98,6 +99,18 @@ has_pci_port(const struct settings *settings)
 	return false;
 }
 
+/* virtio-user shows its memory to the other side as at most eight files. */
+static bool
+has_virtio_user(const struct settings *settings)
+{
+	unsigned int i;
+
+	for (i = 0; i < settings->n_vdevs; i++)
+		if (strncmp(settings->vdevs[i], VIRTIO_USER, strlen(VIRTIO_USER)) == 0)
+			return true;
+	return false;
+}
+
 static void
 add_memory(struct args *args, const struct settings *settings)
 {
@@ -105,6 +118,8 @@ add_memory(struct args *args, const struct settings *settings)
 	args_add(args, "%u", settings->memory_mb);
 	if (settings->hugepages) {
 		args_add(args, "--in-memory");
+		if (has_virtio_user(settings))
+			args_add(args, "--single-file-segments");
 		return;
 	}
 	args_add(args, "--no-huge");

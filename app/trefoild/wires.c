@@ -160,6 +160,15 @@ setup_port(const struct wires *wires, struct port *port, const struct settings_w
 	return setup_queues(wires, port, wire->queues, e);
 }
 
+/* With its headers; without hugepages none crosses a page. */
+static uint32_t
+buffer_size(const struct settings *settings, uint32_t room)
+{
+	uint32_t size = room + 256;
+
+	return settings->hugepages ? size : RTE_ALIGN_CEIL(size, 4096u);
+}
+
 /* One buffer holds the largest frame of any wire: no port needs scattering, those that can may. */
 static uint16_t
 buffer_room(const struct settings *settings)
@@ -206,7 +215,7 @@ make_pools(struct wires *wires, const struct settings *settings, struct err *e)
 		n = count_buffers(wires, node);
 		if (n == 0)
 			continue;
-		n += 4 * POOL_CACHE;
+		n = RTE_MAX(n + 4 * POOL_CACHE, settings->buffers);
 		snprintf(name, sizeof(name), "frames%u", node);
 		wires->pools[node] =
 			rte_pktmbuf_pool_create(name, n, POOL_CACHE, 0, room, (int)node);
@@ -214,7 +223,9 @@ make_pools(struct wires *wires, const struct settings *settings, struct err *e)
 			return err_set_code(e, ENOMEM, NULL, 0, "[eal] memory_mb",
 				"%u frame buffers of %u bytes do not fit: about %u MB are needed "
 				"on NUMA node %u",
-				n, room, (unsigned int)(((uint64_t)n * (room + 256u)) >> 20) + 32,
+				n, room,
+				(unsigned int)(((uint64_t)n * buffer_size(settings, room)) >> 20) +
+					32,
 				node);
 	}
 	return 0;

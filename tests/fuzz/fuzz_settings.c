@@ -20,6 +20,7 @@ check_eal(const struct settings *s)
 			CHECK(s->cores[i] != s->cores[j]);
 	}
 	CHECK(s->memory_mb >= 64 && s->memory_mb <= 1048576);
+	CHECK(s->buffers <= 16777216);
 	CHECK(s->n_vdevs <= SETTINGS_VDEVS_MAX);
 	for (i = 0; i < s->n_vdevs; i++) {
 		CHECK_TEXT(s->vdevs[i]);

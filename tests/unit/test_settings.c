@@ -53,6 +53,7 @@ test_one_wire_is_enough_and_the_rest_has_defaults(void)
 	CU_ASSERT_EQUAL(s->n_cores, 1);
 	CU_ASSERT_EQUAL(s->cores[0], 1);
 	CU_ASSERT_EQUAL(s->memory_mb, 1024);
+	CU_ASSERT_EQUAL(s->buffers, 0);
 	CU_ASSERT_EQUAL(s->hugepages, true);
 	CU_ASSERT_EQUAL(s->n_vdevs, 0);
 	CU_ASSERT_EQUAL(s->idle, SETTINGS_IDLE_POLL);
@@ -88,7 +89,7 @@ test_every_key_reaches_its_field(void)
 	struct settings *s = parse_good(
 		"[appliance]\nname = x\nstate_dir = /s\nsocket = /c\ngeo_table = /g\n"
 		"policy = /p\nmax_geo_age_days = 7\n"
-		"[eal]\ncores = 2,4-6\nmemory_mb = 64\nhugepages = no\n"
+		"[eal]\ncores = 2,4-6\nmemory_mb = 64\nbuffers = 131072\nhugepages = no\n"
 		"vdev = net_af_packet0,iface=eth1\nvdev = net_null1\n"
 		"idle = sleep\nidle_after_us = 20\n"
 		"[wire w1]\ninside = net_af_packet0\noutside = net_null1\nqueues = 64\n"
@@ -106,6 +107,7 @@ test_every_key_reaches_its_field(void)
 	CU_ASSERT_EQUAL(s->n_cores, 4);
 	CU_ASSERT(s->cores[0] == 2 && s->cores[1] == 4 && s->cores[3] == 6);
 	CU_ASSERT_EQUAL(s->memory_mb, 64);
+	CU_ASSERT_EQUAL(s->buffers, 131072);
 	CU_ASSERT_EQUAL(s->hugepages, false);
 	CU_ASSERT_EQUAL(s->n_vdevs, 2);
 	CU_ASSERT_STRING_EQUAL(s->vdevs[0], "net_af_packet0,iface=eth1");
@@ -118,7 +120,7 @@ test_every_key_reaches_its_field(void)
 	CU_ASSERT_EQUAL(s->wires[0].link_propagation, false);
 	CU_ASSERT_STRING_EQUAL(s->wires[1].inside, "0000:3b:00.0");
 	CU_ASSERT_STRING_EQUAL(s->wires[1].outside, "10000:3b:1f.7");
-	CU_ASSERT_EQUAL(s->wires[1].line, 22);
+	CU_ASSERT_EQUAL(s->wires[1].line, 23);
 	CU_ASSERT_STRING_EQUAL(s->mirror_dir, "/e");
 	CU_ASSERT_EQUAL(s->mirror_format, CAPTURE_PCAP);
 	CU_ASSERT_EQUAL(s->mirror_snaplen, 96);

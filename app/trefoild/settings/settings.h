@@ -53,6 +53,7 @@ struct settings {
 	uint16_t cores[SETTINGS_CORES_MAX]; /* of the workers, as listed, none twice */
 	unsigned int n_cores;
 	unsigned int memory_mb;
+	unsigned int buffers; /* at least so many, 0 = what the queues need */
 	bool hugepages;
 	char vdevs[SETTINGS_VDEVS_MAX][INI_LINE_MAX + 1]; /* "net_tap0,iface=in": EAL's arguments */
 	unsigned int n_vdevs;
