@@ -216,10 +216,17 @@ static int
 start_writer(struct daemon *d, struct err *e)
 {
 	static struct capture_interface interfaces[2 * WIRES_MAX];
-	static char names[2 * WIRES_MAX][128];
+	static char names[2 * WIRES_MAX][128], descriptions[2 * WIRES_MAX][128];
 	struct writer_options options = {
-		.directory = d->settings->mirror_dir,
-		.name = d->settings->name,
+		.custody = {
+			.directory = d->settings->mirror_dir,
+			.name = d->settings->name,
+			.state_dir = d->settings->state_dir,
+			.head_command = d->settings->mirror_head_command,
+			.extension = d->settings->mirror_format == CAPTURE_PCAP ? "pcap" : "pcapng",
+			.retention_days = d->settings->mirror_retention_days,
+			.max_bytes = d->settings->mirror_max_bytes,
+		},
 		.format = d->settings->mirror_format,
 		.rotate_size = (uint64_t)d->settings->mirror_rotate_mb << 20,
 		.rotate_s = d->settings->mirror_rotate_s,
@@ -228,7 +235,7 @@ start_writer(struct daemon *d, struct err *e)
 	};
 	unsigned int i;
 
-	if (options.directory[0] == '\0') {
+	if (d->settings->mirror_dir[0] == '\0') {
 		for (i = 0; i < d->n_workers; i++)
 			d->workers[i].ring = NULL;
 		return 0;
@@ -238,8 +245,11 @@ start_writer(struct daemon *d, struct err *e)
 
 		snprintf(names[i], sizeof(names[i]), "%s/%s", w->settings->name,
 			i % 2 == 0 ? "inside" : "outside");
+		snprintf(descriptions[i], sizeof(descriptions[i]), "%s, %s frames that enter here",
+			i % 2 == 0 ? w->inside.name : w->outside.name,
+			i % 2 == 0 ? "outbound" : "inbound");
 		interfaces[i] = (struct capture_interface){ .name = names[i],
-			.description = i % 2 == 0 ? w->inside.name : w->outside.name,
+			.description = descriptions[i],
 			.link_type = 1,
 			.snaplen = d->settings->mirror_snaplen };
 	}

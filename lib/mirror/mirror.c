@@ -42,6 +42,8 @@ struct mirror_ring {
 	uint64_t tail_seen;
 	_Atomic uint64_t n_offered;
 	_Atomic uint64_t n_lost;
+	_Atomic uint64_t offered_at[MIRROR_INTERFACES_MAX], lost_at[MIRROR_INTERFACES_MAX];
+	uint32_t dropped_at[MIRROR_INTERFACES_MAX]; /* since the last copy that was not */
 
 	/* the writer's */
 	alignas(CACHE_LINE) _Atomic uint64_t tail;
@@ -161,15 +163,21 @@ mirror_ring_put(struct mirror_ring *ring, const struct rte_mbuf *m, uint32_t sna
 	size_t size = RTE_ALIGN_CEIL(sizeof(struct record) + (size_t)length, RECORD_ALIGN);
 	uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
 	uint64_t sequence = mirror_count(&ring->n_offered);
+	unsigned int at = note->interface & (MIRROR_INTERFACES_MAX - 1);
 	struct record *record = mirror_ring_reserve(ring, size, &head);
 
+	mirror_count(&ring->offered_at[at]);
 	if (record == NULL) {
 		mirror_count(&ring->n_lost);
+		mirror_count(&ring->lost_at[at]);
+		ring->dropped_at[at]++;
 		return false;
 	}
 	record->size = (uint32_t)size;
 	record->note = *note;
 	record->note.queue_id = sequence;
+	record->note.n_dropped = ring->dropped_at[at];
+	ring->dropped_at[at] = 0;
 	record->length = mirror_copy(record->data, m, length);
 	atomic_store_explicit(&ring->head, head + size, memory_order_release);
 	return true;
@@ -185,6 +193,20 @@ uint64_t
 mirror_ring_lost(const struct mirror_ring *ring)
 {
 	return atomic_load_explicit(&ring->n_lost, memory_order_relaxed);
+}
+
+uint64_t
+mirror_ring_offered_at(const struct mirror_ring *ring, unsigned int interface)
+{
+	return atomic_load_explicit(
+		&ring->offered_at[interface & (MIRROR_INTERFACES_MAX - 1)], memory_order_relaxed);
+}
+
+uint64_t
+mirror_ring_lost_at(const struct mirror_ring *ring, unsigned int interface)
+{
+	return atomic_load_explicit(
+		&ring->lost_at[interface & (MIRROR_INTERFACES_MAX - 1)], memory_order_relaxed);
 }
 
 static void
@@ -217,41 +239,16 @@ mirror_ring_peek(struct mirror_ring *ring)
 struct drain {
 	struct mirror_ring *const *rings;
 	unsigned int n_rings;
-	struct capture_file *file; /* NULL: lost */
-	mirror_annotate_fn *annotate;
-	unsigned int n_written;
-	uint64_t n_lost;
-	char comment[MIRROR_COMMENT_MAX];
+	const struct mirror_output *output;
+	unsigned int n_taken;
 };
 
-static void
-mirror_deliver(struct drain *d, const struct record *record)
-{
-	struct capture_packet packet = { .time_ns = record->note.time_ns,
-		.wire_length = record->note.wire_length,
-		.length = record->length,
-		.interface = record->note.interface,
-		.data = record->data };
-	int rc = -EBADF;
-
-	if (d->file != NULL) {
-		if (d->annotate != NULL)
-			packet.comment = d->annotate(&record->note, d->comment, sizeof(d->comment));
-		rc = capture_file_write(d->file, &packet);
-	}
-	d->n_written += rc == 0;
-	d->n_lost += rc != 0;
-	if (rc != 0 && rc != -EINVAL && rc != -EMSGSIZE)
-		d->file = NULL;
-}
-
-/* The ring whose next record is the oldest, or NULL; *until = the oldest time in the others. */
-static struct mirror_ring *
+/* The ring whose next record is the oldest, or n_rings; *until = the oldest time in the others. */
+static unsigned int
 mirror_oldest(const struct drain *d, uint64_t *until)
 {
-	struct mirror_ring *oldest = NULL;
+	unsigned int i, oldest = d->n_rings;
 	uint64_t oldest_ns = NO_TIME_LIMIT;
-	unsigned int i;
 
 	*until = NO_TIME_LIMIT;
 	for (i = 0; i < d->n_rings; i++) {
@@ -259,9 +256,9 @@ mirror_oldest(const struct drain *d, uint64_t *until)
 
 		if (record == NULL)
 			continue;
-		if (oldest == NULL || record->note.time_ns < oldest_ns) {
+		if (oldest == d->n_rings || record->note.time_ns < oldest_ns) {
 			*until = oldest_ns;
-			oldest = d->rings[i];
+			oldest = i;
 			oldest_ns = record->note.time_ns;
 		} else if (record->note.time_ns < *until) {
 			*until = record->note.time_ns;
@@ -271,36 +268,73 @@ mirror_oldest(const struct drain *d, uint64_t *until)
 }
 
 static void
-mirror_drain_ring(struct drain *d, struct mirror_ring *ring, uint64_t until)
+mirror_drain_ring(struct drain *d, unsigned int index, uint64_t until)
 {
+	struct mirror_ring *ring = d->rings[index];
+	const struct mirror_output *output = d->output;
 	const struct record *record = mirror_ring_peek(ring);
 
 	while (record != NULL && record->note.time_ns <= until) {
-		mirror_deliver(d, record);
+		output->take(output->context, index, &record->note, record->data, record->length);
+		d->n_taken++;
 		mirror_ring_take(ring, record->size);
 		record = mirror_ring_peek(ring);
 	}
 }
 
 unsigned int
+mirror_drain_to(
+	struct mirror_ring *const *rings, unsigned int n_rings, const struct mirror_output *output)
+{
+	struct drain d = { .rings = rings, .n_rings = n_rings, .output = output };
+	unsigned int i;
+	uint64_t until;
+
+	for (i = 0; i < n_rings; i++)
+		rings[i]->head_seen = atomic_load_explicit(&rings[i]->head, memory_order_acquire);
+	while ((i = mirror_oldest(&d, &until)) != n_rings)
+		mirror_drain_ring(&d, i, until);
+	return d.n_taken;
+}
+
+/* A file as an output. */
+struct file_output {
+	struct capture_file *file; /* NULL: lost */
+	mirror_annotate_fn *annotate;
+	uint64_t n_lost;
+	char comment[MIRROR_COMMENT_MAX];
+};
+
+static void
+mirror_deliver(void *context, unsigned int ring, const struct mirror_note *note, const void *data,
+	uint32_t length)
+{
+	struct file_output *o = context;
+	struct capture_packet packet = { .time_ns = note->time_ns,
+		.wire_length = note->wire_length,
+		.length = length,
+		.interface = note->interface,
+		.data = data };
+	int rc = -EBADF;
+
+	if (o->file != NULL) {
+		if (o->annotate != NULL)
+			packet.comment = o->annotate(note, o->comment, sizeof(o->comment));
+		rc = capture_file_write(o->file, &packet);
+	}
+	o->n_lost += rc != 0;
+	if (rc != 0 && rc != -EINVAL && rc != -EMSGSIZE)
+		o->file = NULL;
+}
+
+unsigned int
 mirror_drain(struct mirror_ring *const *rings, unsigned int n_rings, struct capture_file *file,
 	mirror_annotate_fn *annotate, uint64_t *lost)
 {
-	struct drain d;
-	struct mirror_ring *ring;
-	uint64_t until;
-	unsigned int i;
+	struct file_output files = { .file = file, .annotate = annotate };
+	struct mirror_output output = { .take = mirror_deliver, .context = &files };
+	unsigned int n = mirror_drain_to(rings, n_rings, &output);
 
-	d.rings = rings;
-	d.n_rings = n_rings;
-	d.file = file;
-	d.annotate = annotate;
-	d.n_written = 0;
-	d.n_lost = 0;
-	for (i = 0; i < n_rings; i++)
-		rings[i]->head_seen = atomic_load_explicit(&rings[i]->head, memory_order_acquire);
-	while ((ring = mirror_oldest(&d, &until)) != NULL)
-		mirror_drain_ring(&d, ring, until);
-	*lost += d.n_lost;
-	return d.n_written;
+	*lost += files.n_lost;
+	return n - (unsigned int)files.n_lost;
 }

@@ -58,6 +58,9 @@ struct settings {
 	uint32_t mirror_snaplen; /* bytes, 0 = up to the end of the innermost header */
 	unsigned int mirror_rotate_mb;
 	unsigned int mirror_rotate_s;
+	unsigned int mirror_retention_days;         /* 0 = forever */
+	uint64_t mirror_max_bytes;                  /* 0 = as much as there is */
+	char mirror_head_command[INI_LINE_MAX + 1]; /* "" = none */
 	/* [access]: unix groups */
 	char operators[33];
 	char auditors[33];
