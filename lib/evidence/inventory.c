@@ -95,6 +95,7 @@ apply_close(struct inventory_segment *s, const json_t *record, bool is_recovered
 		return not_fitting(e, "closes a segment without its SHA-256");
 	s->claim.is_closed = true;
 	s->claim.bytes = number_of(record, "bytes");
+	s->claim.n_torn = is_recovered ? number_of(record, "torn") : 0;
 	s->claim.n_checkpoints = number_of(checkpoints, "lines");
 	s->n_packets = number_of(record, "packets");
 	s->closed_s = (int64_t)number_of(record, "closed_s");

@@ -24,6 +24,7 @@ struct segment_claim {
 	char start[SHA256_TEXT_SIZE]; /* of its chain of checkpoints */
 	bool is_closed;               /* the rest is known */
 	uint64_t bytes, n_checkpoints;
+	uint64_t n_torn; /* bytes of a last checkpoint that a crash cut off */
 	char sha256[SHA256_TEXT_SIZE];
 	char checkpoints[SHA256_TEXT_SIZE]; /* hash of the last checkpoint's line */
 };
@@ -84,7 +85,8 @@ struct segment_check {
 
 /* Check a segment against its checkpoints and the claim. `*out` (NULL allowed) is filled as far as
  * it went. Of one that is not closed a last checkpoint that was cut off, and bytes behind the last
- * checkpoint, are no error. Returns 0, -EBADMSG with the first broken link in `e` (file, checkpoint,
+ * checkpoint, are no error. When a checkpoint does not hold, bytes and sha256 of the whole file are
+ * found all the same. Returns 0, -EBADMSG with the first broken link in `e` (file, checkpoint,
  * bytes and packets), -ENOMEM or -errno of reading. */
 int segment_verify(const char *directory, const struct segment_claim *claim,
 	const struct segment_check *check, struct segment_finding *out, struct err *e);

@@ -135,20 +135,22 @@ check_claim(const struct check *c)
 static int
 check_all(struct check *c)
 {
-	int rc = check_checkpoints(c);
+	int broken = check_checkpoints(c), rc;
 
-	if (rc != 0)
-		return rc;
+	if (broken != 0 && broken != -EBADMSG)
+		return broken;
 	rc = check_read(c, UINT64_MAX);
 	if (rc != 0 && rc != -ENODATA)
 		return rc;
 	c->found.bytes = c->at;
 	rc = digest_get(&c->digest, c->found.sha256);
-	if (rc == 0 && c->claim->is_closed && c->found.n_torn != 0)
+	if (broken != 0 || rc != 0)
+		return broken != 0 ? broken : rc;
+	if (c->claim->is_closed && c->found.n_torn != c->claim->n_torn)
 		return err_set_code(c->e, EBADMSG, c->checkpoints,
 			(unsigned int)c->found.n_checkpoints + 1, NULL,
 			"the line is cut off after %" PRIu64 " bytes", c->found.n_torn);
-	if (rc == 0 && c->claim->is_closed)
+	if (c->claim->is_closed)
 		rc = check_claim(c);
 	return rc;
 }

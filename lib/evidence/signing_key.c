@@ -239,6 +239,36 @@ signing_key_export(const struct signing_key *key, const char *path, struct err *
 	return signing_key_write(key->pkey, path, false, e);
 }
 
+/* One byte more than `size` is read, so that what follows is seen. */
+static int
+file_compare(const char *path, const char *data, size_t size)
+{
+	char is[1024];
+	FILE *file = fopen(path, "re");
+	size_t n;
+
+	if (file == NULL)
+		return -errno;
+	n = fread(is, 1, sizeof(is), file);
+	fclose(file);
+	return n == size && memcmp(is, data, size) == 0 ? 0 : -EBADMSG;
+}
+
+int
+signing_key_compare(const struct signing_key *key, const char *path)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *data;
+	long size;
+	int rc = -ENOMEM;
+
+	if (bio != NULL && PEM_write_bio_PUBKEY(bio, key->pkey) == 1 &&
+		(size = BIO_get_mem_data(bio, &data)) > 0)
+		rc = file_compare(path, data, (size_t)size);
+	BIO_free(bio);
+	return rc;
+}
+
 const char *
 signing_key_id(const struct signing_key *key)
 {

@@ -34,6 +34,9 @@ void signing_key_free(struct signing_key *key);
 /* Write the public half (0644, replaced in one step). Returns 0 or -errno, `e` filled. */
 int signing_key_export(const struct signing_key *key, const char *path, struct err *e);
 
+/* Is the file `path` byte for byte what signing_key_export() writes? 0, -EBADMSG or -errno. */
+int signing_key_compare(const struct signing_key *key, const char *path);
+
 /* SHA-256 of the public key as DER, in hex: `openssl pkey -pubin -in F -outform DER | sha256sum`.
  * Lives as long as the key. */
 const char *signing_key_id(const struct signing_key *key);
