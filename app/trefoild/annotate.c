@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LAST_OF_FLOW " flow-ends-here=limit"
+
 #define N_SLOTS   1024u
 #define TEXT_SIZE 240u /* longer ones are made anew each time */
 
@@ -53,7 +55,7 @@ format_common(const struct mirror_note *note, char *buf)
 		.is_odd = note->is_odd,
 	};
 
-	classify_annotate(g->ruleset, &result, g->number, buf, MIRROR_COMMENT_MAX - 128);
+	classify_annotate(g->ruleset, &result, g->number, buf, MIRROR_COMMENT_MAX - 192);
 	return strlen(buf);
 }
 
@@ -132,6 +134,10 @@ annotate(struct annotator *a, const struct mirror_note *note, const struct annot
 		at = PUT_NUMBER(at, " cut=", note->wire_length - extra->kept);
 	if (extra->n_left_out != 0)
 		at = PUT_NUMBER(at, " left-out=", extra->n_left_out);
+	if (extra->is_last_of_flow) {
+		memcpy(at, LAST_OF_FLOW, sizeof(LAST_OF_FLOW) - 1);
+		at += sizeof(LAST_OF_FLOW) - 1;
+	}
 	*at = '\0';
 	*length = (size_t)(at - a->text);
 	return a->text;

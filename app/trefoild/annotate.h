@@ -9,12 +9,14 @@
 
 #include "mirror/mirror.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What was left out of or in front of a copy. */
 struct annotate_extra {
 	uint32_t kept;       /* bytes of the frame that the copy has */
-	uint64_t n_left_out; /* copies of the same rule or flow left out since the one before */
+	uint64_t n_left_out; /* copies of the same rule left out by its rate since the one before */
+	bool is_last_of_flow; /* what follows of its flow is left out */
 };
 
 struct annotator;

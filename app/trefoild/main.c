@@ -92,9 +92,14 @@ check(const struct settings *settings)
 	struct policy *policy = policy_load(settings->policy, &errors);
 	struct geo_table *geo = geo_load(settings->geo_table, err_list_next(&errors));
 	int status = policy != NULL && geo != NULL ? 0 : -EINVAL;
+	struct err e;
 
 	if (geo != NULL && errors.n_found-- == errors.n) /* room for an error that did not come */
 		errors.n--;
+	if (minimise_check_filter(settings->mirror_filter, &e) != 0) {
+		log_error(&e);
+		status = -EINVAL;
+	}
 	if (status != 0)
 		log_errors(&errors);
 	else
@@ -230,6 +235,10 @@ start_writer(struct daemon *d, struct err *e)
 		.format = d->settings->mirror_format,
 		.rotate_size = (uint64_t)d->settings->mirror_rotate_mb << 20,
 		.rotate_s = d->settings->mirror_rotate_s,
+		.minimise = {
+			.filter = d->settings->mirror_filter,
+			.flow_packets = d->settings->mirror_flow_packets,
+		},
 		.interfaces = interfaces,
 		.n_interfaces = 2 * d->wires.n,
 	};
@@ -250,6 +259,8 @@ start_writer(struct daemon *d, struct err *e)
 			i % 2 == 0 ? "outbound" : "inbound");
 		interfaces[i] = (struct capture_interface){ .name = names[i],
 			.description = descriptions[i],
+			.filter = d->settings->mirror_filter[0] != '\0' ? d->settings->mirror_filter
+									: NULL,
 			.link_type = 1,
 			.snaplen = d->settings->mirror_snaplen };
 	}

@@ -35,6 +35,8 @@ struct writer {
 	unsigned int n_rings;
 	struct custody *custody;
 	struct annotator *annotator;
+	struct minimiser *minimiser;
+	uint32_t generation;       /* whose reasons the rings know */
 	struct capture_file *file; /* NULL while none can be opened */
 	bool is_ending;            /* the last segment's end is not on record yet */
 	bool has_failed;           /* in this pass: the file takes nothing */
@@ -346,6 +348,20 @@ checkpoint_if_due(struct writer *w)
 	set_error(w, &e);
 }
 
+/* What the rings must hold whole, by the policy that judges. */
+static void
+attend_generation(struct writer *w)
+{
+	const struct generation *g = publisher_get(w->publisher);
+	unsigned int i;
+
+	if (g == NULL || g->number == w->generation)
+		return;
+	w->generation = g->number;
+	for (i = 0; i < w->n_rings; i++)
+		mirror_ring_set_whole(w->rings[i], minimiser_whole_reasons(g));
+}
+
 static void
 attend_custody(struct writer *w)
 {
@@ -392,6 +408,7 @@ take_copy(void *context, unsigned int ring, const struct mirror_note *note, cons
 		.direction = CAPTURE_RECEIVED,
 		.origin = &origin,
 		.data = data };
+	enum custody_cause left_out;
 	size_t comment_length;
 	int rc;
 
@@ -399,6 +416,12 @@ take_copy(void *context, unsigned int ring, const struct mirror_note *note, cons
 		count_lost(w, note, w->has_room ? CUSTODY_WRITE : CUSTODY_SPACE);
 		return;
 	}
+	left_out = minimiser_judge(w->minimiser, note, data, length, &extra);
+	if (left_out != CUSTODY_CAUSES) {
+		count_lost(w, note, left_out);
+		return;
+	}
+	packet.length = extra.kept;
 	packet.comment = annotate(w->annotator, note, &extra, &comment_length);
 	rc = capture_file_write(w->file, &packet);
 	if (rc != 0) {
@@ -418,6 +441,7 @@ pass(struct writer *w)
 	const struct mirror_output output = { .take = take_copy, .context = w };
 	unsigned int n;
 
+	attend_generation(w);
 	attend_file(w);
 	w->has_failed = false;
 	w->n_written = 0;
@@ -458,6 +482,7 @@ writer_free(struct writer *w)
 		return;
 	custody_close(w->custody);
 	annotator_free(w->annotator);
+	minimiser_free(w->minimiser);
 	pthread_mutex_destroy(&w->lock);
 	free(w);
 }
@@ -470,10 +495,14 @@ begin(struct writer *w, struct err *e)
 	w->annotator = annotator_new();
 	if (w->annotator == NULL)
 		return err_set_code(e, ENOMEM, NULL, 0, "mirror", "no memory for the writer");
+	w->minimiser = minimiser_new(&w->options.minimise, e);
+	if (w->minimiser == NULL)
+		return -errno;
 	w->custody = custody_open(&w->options.custody, e);
 	if (w->custody == NULL)
 		return -errno;
 	w->has_room = custody_has_room(w->custody, ROOM + CAPTURE_BUFFER_SIZE);
+	attend_generation(w);
 	rc = w->has_room ? open_file(w, e) : 0;
 	if (rc != 0)
 		return rc;

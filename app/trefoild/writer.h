@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "custody.h"
+#include "minimise.h"
 #include "mirror/mirror.h"
 #include "publish.h"
 
@@ -21,8 +22,9 @@
 struct writer_options {
 	struct custody_options custody;
 	enum capture_format format;
-	uint64_t rotate_size;                       /* bytes, 0 = never */
-	unsigned int rotate_s;                      /* seconds, 0 = never */
+	uint64_t rotate_size;  /* bytes, 0 = never */
+	unsigned int rotate_s; /* seconds, 0 = never */
+	struct minimise_options minimise;
 	const struct capture_interface *interfaces; /* with names that outlive the writer */
 	unsigned int n_interfaces;
 };

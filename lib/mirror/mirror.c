@@ -35,7 +35,8 @@ struct record {
 };
 
 struct mirror_ring {
-	size_t size; /* a power of two */
+	size_t size;            /* a power of two */
+	_Atomic uint64_t whole; /* reasons whose copies are put whole */
 
 	/* the worker's */
 	alignas(CACHE_LINE) _Atomic uint64_t head;
@@ -130,6 +131,12 @@ mirror_ring_reserve(struct mirror_ring *ring, size_t size, uint64_t *head)
 	return mirror_ring_at(ring, *head);
 }
 
+void
+mirror_ring_set_whole(struct mirror_ring *ring, uint64_t reasons)
+{
+	atomic_store_explicit(&ring->whole, reasons, memory_order_relaxed);
+}
+
 /* Returns the bytes copied, fewer than `length` only if the segments hold fewer than they claim. */
 static uint32_t
 mirror_copy(uint8_t *out, const struct rte_mbuf *m, uint32_t length)
@@ -159,7 +166,9 @@ bool
 mirror_ring_put(struct mirror_ring *ring, const struct rte_mbuf *m, uint32_t snaplen,
 	const struct mirror_note *note)
 {
-	uint32_t length = RTE_MIN(RTE_MIN(m->pkt_len, snaplen), CAPTURE_LENGTH_MAX);
+	uint64_t whole = atomic_load_explicit(&ring->whole, memory_order_relaxed);
+	uint32_t most = (whole >> (note->reason & 63) & 1) != 0 ? CAPTURE_LENGTH_MAX : snaplen;
+	uint32_t length = RTE_MIN(RTE_MIN(m->pkt_len, most), CAPTURE_LENGTH_MAX);
 	size_t size = RTE_ALIGN_CEIL(sizeof(struct record) + (size_t)length, RECORD_ALIGN);
 	uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
 	uint64_t sequence = mirror_count(&ring->n_offered);
@@ -176,6 +185,7 @@ mirror_ring_put(struct mirror_ring *ring, const struct rte_mbuf *m, uint32_t sna
 	record->size = (uint32_t)size;
 	record->note = *note;
 	record->note.queue_id = sequence;
+	record->note.snaplen = snaplen;
 	record->note.n_dropped = ring->dropped_at[at];
 	ring->dropped_at[at] = 0;
 	record->length = mirror_copy(record->data, m, length);

@@ -28,6 +28,7 @@ struct mirror_note {
 	uint32_t class;     /* classify_result, spelled out: mirror knows no ruleset */
 	uint32_t n_dropped; /* set by mirror_ring_put(): copies of this interface lost at the ring
 			       since the one before that was not */
+	uint32_t snaplen; /* set by mirror_ring_put(): what was asked for; the copy may be longer */
 	uint32_t wire_length;
 	uint16_t interface; /* index of the capture interface (port) */
 	uint8_t verdict, reason, non_ip, is_odd;
@@ -53,6 +54,10 @@ void mirror_ring_free(struct mirror_ring *ring);
  * address that is a multiple of 64. Never mirror_ring_free() it. */
 size_t mirror_ring_memory(size_t size);
 struct mirror_ring *mirror_ring_init(void *memory, size_t size);
+
+/* Copies of these reasons (bit per reason, below 64) are put whole, whatever the snaplen: what is
+ * kept of them is decided later. Any thread; 0 at first. */
+void mirror_ring_set_whole(struct mirror_ring *ring, uint64_t reasons);
 
 /* HOT: copy at most `snaplen` bytes of `m` (multi-segment allowed; never over CAPTURE_LENGTH_MAX)
  * with its note. Returns false when there was no room: the copy is lost and counted. */

@@ -280,6 +280,89 @@ def test_head_command():
             check(int(lines) >= 3, "lines", lines)
 
 
+def copies(d):
+    return [p for f in d.mirror_files() for p in read_pcapng(f)]
+
+
+def lost_by(d, count):
+    c = d.counted(count)["mirror"]
+    equal(c["written"] + c["lost"], count, "mirrored = written + lost")
+    return c["lost_by"]
+
+
+def test_filter():
+    """Both ways to run it: DPDK's, and libpcap's for what asks for the length."""
+    for expression in (f"dst host {US} and udp port 9", f"dst host {US} and greater 200"):
+        with Network(hosts=False), Daemon(settings={"mirror.filter": expression}) as d, \
+                Sniffer("inside") as inside:
+            inside.send(*[frame4(US, udp(bytes(300)))] * 3, *[frame4(CN, udp(bytes(300)))] * 4)
+            equal(lost_by(d, 7)["filter"], 4, f"left out by {expression}")
+            equal(d.status()["alarms"], [], "what nobody wanted raises no alarm")
+            equal(d.stop(), 0, "exit code")
+            equal(len(copies(d)), 3, "copies")
+            equal(manifest(d)[-2]["lost"]["filter"], 4, "on record")
+
+
+def test_bad_filter_is_refused():
+    with Network(hosts=False):
+        d = Daemon(settings={"mirror.filter": "hots 1.2.3.4"})
+        done = run(program("trefoild"), "-c", d.ini, "--check", code=1)
+        check("[mirror] filter" in done.stderr, "names the key", done.stderr)
+
+
+def test_first_packets_of_each_flow():
+    with Network(hosts=False), Daemon(settings={"mirror.flow_packets": 2}) as d, \
+            Sniffer("inside") as inside:
+        inside.send(*[frame4(US)] * 9, *[frame4(CN)] * 1)
+        equal(lost_by(d, 10)["flow"], 7, "left out")
+        d.stop()
+        comments = [p["comment"] for p in copies(d)]
+        equal(len(comments), 3, "copies")
+        equal(["flow-ends-here=limit" in c for c in comments], [False, True, False], "annotations")
+
+
+def test_rate_of_a_rule():
+    from places import POLICY
+    policy = POLICY + "\n[evidence]\nrate = US@5\n"
+    with Network(hosts=False), Daemon(policy=policy) as d, Sniffer("inside") as inside:
+        inside.send(*[frame4(US)] * 50, *[frame4(CN)] * 20)
+        left_out = lost_by(d, 70)["rate"]
+        check(40 <= left_out <= 45, "left out", left_out)
+        until("a second later", lambda: inside.send(frame4(US)) or
+              any("left-out=" in c for c in comments_now(d)))
+        d.stop()
+        equal(sum("country=CN" in p["comment"] for p in copies(d)), 20, "others are not limited")
+
+
+def comments_now(d):
+    d.ctl("mirror", "rotate")
+    return [p["comment"] for p in copies(d)]
+
+
+def test_payload_for_what_the_policy_names():
+    from places import POLICY
+    policy = POLICY + "\n[evidence]\npayload = US unknown-ethertype\n"
+    with Network(hosts=False), Daemon(policy=policy) as d, Sniffer("inside") as inside:
+        frame = frame4(US, udp(bytes(range(200))))
+        inside.send(frame, frame4(CN, udp(bytes(200))))
+        d.counted(2)
+        d.stop()
+        packets = copies(d)
+        equal(packets[0]["data"], frame, "the whole frame")
+        check("cut=" not in packets[0]["comment"], "nothing left out", packets[0]["comment"])
+        equal(len(packets[1]["data"]), 14 + 20 + 8, "headers only")
+        check(packets[1]["comment"].endswith(" cut=200"), "said so", packets[1]["comment"])
+
+
+def test_evidence_of_rules_nobody_has_is_refused():
+    from places import POLICY
+    for line, word in (("payload = XX", "XX"), ("payload = trunkated", "truncated"),
+                       ("rate = US", "US"), ("rate = US@0", "US@0"), ("rate = DE@5", "DE")):
+        path = write("bad.ini", POLICY + f"\n[evidence]\n{line}\n")
+        done = run(program("trefoilctl"), "check", path, code=1)
+        check("bad.ini:" in done.stderr and word in done.stderr, line, done.stderr)
+
+
 def d_key(d):
     return manifest(d)[0]["key"]
 
