@@ -75,6 +75,23 @@ is_as_recovered(const struct inventory_segment *s, const struct segment_finding 
 	       strcmp(found->sha256, s->claim.sha256) == 0;
 }
 
+/* A crash may come between the line that opens a segment and its file; once there is a checkpoint,
+ * there was a file. */
+static bool
+is_never_written(const struct audit *a, const struct inventory_segment *s)
+{
+	char path[PATH_SIZE];
+	struct stat st;
+
+	if (s->claim.is_closed && !s->is_missing)
+		return false;
+	snprintf(path, sizeof(path), "%s/%s", a->directory, s->claim.name);
+	if (stat(path, &st) == 0)
+		return false;
+	segment_checkpoints_path(a->directory, s->claim.name, path, sizeof(path));
+	return stat(path, &st) != 0 || st.st_size == 0;
+}
+
 static int
 audit_segment(struct audit *a, const struct inventory_segment *s)
 {
@@ -86,9 +103,10 @@ audit_segment(struct audit *a, const struct inventory_segment *s)
 	char text[sizeof(e) + 64], place[sizeof(e) + 32];
 	int rc;
 
-	if (s->is_missing) {
+	if (is_never_written(a, s)) {
 		tell(a, AUDIT_NOTE, s, NULL,
-			"was opened but never written, or gone after a crash: on record");
+			"was opened, but there is no file and no checkpoint: a crash in that "
+			"instant, or no space");
 		return 0;
 	}
 	rc = segment_verify(a->directory, &s->claim, &check, &found, &e);

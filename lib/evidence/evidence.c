@@ -96,7 +96,7 @@ evidence_recover(struct evidence *ev, const struct segment_claim *claim)
 	json_object_set_new(record, "torn", json_integer((json_int_t)found.n_torn));
 	if (rc != 0 && found.sha256[0] == '\0')
 		json_object_set_new(record, "missing", json_true());
-	if (rc != 0)
+	else if (rc != 0)
 		json_object_set_new(
 			record, "error", json_string(err_format(&why, text, sizeof(text))));
 	return evidence_append(ev, record);

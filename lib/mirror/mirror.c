@@ -25,6 +25,7 @@
 #define CACHE_LINE    64u
 #define HUGE_PAGE     ((size_t)2 << 20)
 #define FILLER        UINT32_MAX /* record.length: nothing here, go on at 0 */
+#define GIVE_BACK     ((uint64_t)32 << 10)
 #define NO_TIME_LIMIT UINT64_MAX
 
 struct record {
@@ -49,6 +50,7 @@ struct mirror_ring {
 	/* the writer's */
 	alignas(CACHE_LINE) _Atomic uint64_t tail;
 	uint64_t head_seen; /* end of what this drain takes */
+	uint64_t taken;     /* done with up to here; told to the worker now and then */
 
 	alignas(CACHE_LINE) uint8_t data[];
 };
@@ -219,19 +221,27 @@ mirror_ring_lost_at(const struct mirror_ring *ring, unsigned int interface)
 		&ring->lost_at[interface & (MIRROR_INTERFACES_MAX - 1)], memory_order_relaxed);
 }
 
+/* Room is given back in pieces: a worker that waits for it would take the cache line away at each
+ * record. */
+static void
+mirror_ring_give_back(struct mirror_ring *ring)
+{
+	atomic_store_explicit(&ring->tail, ring->taken, memory_order_release);
+}
+
 static void
 mirror_ring_take(struct mirror_ring *ring, size_t size)
 {
-	uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-
-	atomic_store_explicit(&ring->tail, tail + size, memory_order_release);
+	ring->taken += size;
+	if (ring->taken - atomic_load_explicit(&ring->tail, memory_order_relaxed) >= GIVE_BACK)
+		mirror_ring_give_back(ring);
 }
 
 /* The next record of this drain, or NULL. A filler is always followed by a record. */
 static const struct record *
 mirror_ring_peek(struct mirror_ring *ring)
 {
-	uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+	uint64_t tail = ring->taken;
 	const struct record *record;
 	uint32_t size;
 
@@ -304,6 +314,8 @@ mirror_drain_to(
 		rings[i]->head_seen = atomic_load_explicit(&rings[i]->head, memory_order_acquire);
 	while ((i = mirror_oldest(&d, &until)) != n_rings)
 		mirror_drain_ring(&d, i, until);
+	for (i = 0; i < n_rings; i++)
+		mirror_ring_give_back(rings[i]);
 	return d.n_taken;
 }
 

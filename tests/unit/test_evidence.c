@@ -346,6 +346,33 @@ test_crash_that_lost_covered_bytes_stays_named(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(finding, "bytes 1000-2000"));
 }
 
+/* Between the line that opens a segment and its file; but not when the file is taken away. */
+static void
+test_crash_before_the_file_is_a_note(void)
+{
+	struct audit_result r;
+	struct evidence *ev;
+	struct err e;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		set_up();
+		ev = start(NULL);
+		if (i == 0) {
+			CU_ASSERT_EQUAL(evidence_begin(ev, "a", NULL, &e), 0);
+		} else {
+			write_segment(ev, "a", 1, false);
+		}
+		evidence_close(ev, false);
+		shell("rm -f a");
+		CU_ASSERT_EQUAL(audit(&r), i == 0 ? 0 : -EBADMSG);
+		ev = start(NULL);
+		evidence_close(ev, true);
+		CU_ASSERT_EQUAL(audit(&r), i == 0 ? 0 : -EBADMSG);
+		CU_ASSERT_EQUAL(r.n_notes, i == 0);
+	}
+}
+
 static void
 test_torn_checkpoint_is_told(void)
 {
@@ -452,6 +479,7 @@ SUITE("evidence", { "what was kept verifies", test_what_was_kept_verifies },
 	{ "crash at any byte is recovered and told", test_crash_at_any_byte_is_recovered_and_told },
 	{ "crash that lost covered bytes stays named",
 		test_crash_that_lost_covered_bytes_stays_named },
+	{ "crash before the file is a note", test_crash_before_the_file_is_a_note },
 	{ "torn checkpoint is told", test_torn_checkpoint_is_told },
 	{ "broken manifest is set aside, not continued",
 		test_broken_manifest_is_set_aside_not_continued },
