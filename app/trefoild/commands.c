@@ -115,6 +115,23 @@ on_geo(void *context, const struct control_peer *peer, const json_t *request)
 	return answer_or_nomem(report_status(d));
 }
 
+/* Legal hold of a segment, or its end. */
+static json_t *
+hold_segment(struct daemon *d, const struct control_peer *peer, const json_t *request, bool is_hold)
+{
+	const char *segment = string_of(request, "segment"), *why = string_of(request, "message");
+	char who[64];
+	struct err e;
+
+	if (segment == NULL)
+		return refuse("segment", "which segment? `mirror list' shows what there is");
+	name_of_peer(peer, who, sizeof(who));
+	if (custody_hold(writer_custody(d->writer), segment, is_hold, who, why != NULL ? why : "",
+		    &e) != 0)
+		return control_refuse(CONTROL_REFUSED, &e, 1);
+	return answer_or_nomem(json_pack("{s:s, s:b}", "segment", segment, "held", (int)is_hold));
+}
+
 static json_t *
 on_mirror(void *context, const struct control_peer *peer, const json_t *request)
 {
@@ -122,13 +139,19 @@ on_mirror(void *context, const struct control_peer *peer, const json_t *request)
 	struct daemon *d = context;
 	json_t *status, *result;
 
-	if (action != NULL && strcmp(action, "rotate") == 0) {
-		if (d->writer == NULL)
-			return refuse(NULL, "there is no mirror: set [mirror] dir in trefoild.ini");
+	if (action == NULL)
+		action = "status";
+	if (strcmp(action, "status") != 0 && d->writer == NULL)
+		return refuse(NULL, "there is no mirror: set [mirror] dir in trefoild.ini");
+	if (strcmp(action, "hold") == 0 || strcmp(action, "release") == 0)
+		return hold_segment(d, peer, request, strcmp(action, "hold") == 0);
+	if (strcmp(action, "list") == 0)
+		return answer_or_nomem(json_pack(
+			"{s:o}", "segments", custody_list_json(writer_custody(d->writer))));
+	if (strcmp(action, "rotate") == 0)
 		writer_rotate(d->writer);
-	} else if (action != NULL && strcmp(action, "status") != 0) {
-		return refuse("action", "mirror status or rotate");
-	}
+	else if (strcmp(action, "status") != 0)
+		return refuse("action", "mirror status, rotate, list, hold or release");
 	status = report_status(d);
 	result = json_incref(json_object_get(status, "mirror"));
 	json_decref(status);

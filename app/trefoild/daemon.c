@@ -309,6 +309,11 @@ watch_mirror(struct daemon *d)
 	lost += s.lost;
 	if (s.is_failing)
 		daemon_alarm(d, ALARM_MIRROR, "the mirror cannot be written: %s", s.error);
+	else if (d->writer != NULL && custody_is_broken(writer_custody(d->writer)))
+		daemon_alarm(d, ALARM_MIRROR,
+			"the evidence's manifest did not verify and was set aside as "
+			"manifest.jsonl.broken-N: run trefoil-audit verify on a copy of %s",
+			d->settings->mirror_dir);
 	else if (lost > d->lost_before && d->writer == NULL)
 		daemon_alarm(d, ALARM_MIRROR,
 			"the policy mirrors, but trefoild.ini has no [mirror] dir: copies are "

@@ -4,7 +4,6 @@
  * time there is. A sleep ends when the kernel says so: what it added lately is taken off the next
  * one, and when nothing worth while is left the worker pauses instead.
  */
-#define ALLOW_EXPERIMENTAL_API /* rte_power_*: unchanged from 22.11 to 24.11 */
 #include "idle.h"
 
 #include "worker.h"

@@ -94,9 +94,14 @@ check(const struct settings *settings)
 	struct policy *policy = policy_load(settings->policy, &errors);
 	struct geo_table *geo = geo_load(settings->geo_table, err_list_next(&errors));
 	int status = policy != NULL && geo != NULL ? 0 : -EINVAL;
+	struct err e;
 
 	if (geo != NULL && errors.n_found-- == errors.n) /* room for an error that did not come */
 		errors.n--;
+	if (minimise_check_filter(settings->mirror_filter, &e) != 0) {
+		log_error(&e);
+		status = -EINVAL;
+	}
 	if (status != 0)
 		log_errors(&errors);
 	else
@@ -228,19 +233,30 @@ static int
 start_writer(struct daemon *d, struct err *e)
 {
 	static struct capture_interface interfaces[2 * WIRES_MAX];
-	static char names[2 * WIRES_MAX][128];
+	static char names[2 * WIRES_MAX][128], descriptions[2 * WIRES_MAX][128];
 	struct writer_options options = {
-		.directory = d->settings->mirror_dir,
-		.name = d->settings->name,
+		.custody = {
+			.directory = d->settings->mirror_dir,
+			.name = d->settings->name,
+			.state_dir = d->settings->state_dir,
+			.head_command = d->settings->mirror_head_command,
+			.extension = d->settings->mirror_format == CAPTURE_PCAP ? "pcap" : "pcapng",
+			.retention_days = d->settings->mirror_retention_days,
+			.max_bytes = d->settings->mirror_max_bytes,
+		},
 		.format = d->settings->mirror_format,
 		.rotate_size = (uint64_t)d->settings->mirror_rotate_mb << 20,
 		.rotate_s = d->settings->mirror_rotate_s,
+		.minimise = {
+			.filter = d->settings->mirror_filter,
+			.flow_packets = d->settings->mirror_flow_packets,
+		},
 		.interfaces = interfaces,
 		.n_interfaces = 2 * d->wires.n,
 	};
 	unsigned int i;
 
-	if (options.directory[0] == '\0') {
+	if (d->settings->mirror_dir[0] == '\0') {
 		for (i = 0; i < d->n_workers; i++)
 			d->workers[i].ring = NULL;
 		return 0;
@@ -250,8 +266,13 @@ start_writer(struct daemon *d, struct err *e)
 
 		snprintf(names[i], sizeof(names[i]), "%s/%s", w->settings->name,
 			i % 2 == 0 ? "inside" : "outside");
+		snprintf(descriptions[i], sizeof(descriptions[i]), "%s, %s frames that enter here",
+			i % 2 == 0 ? w->inside.name : w->outside.name,
+			i % 2 == 0 ? "outbound" : "inbound");
 		interfaces[i] = (struct capture_interface){ .name = names[i],
-			.description = i % 2 == 0 ? w->inside.name : w->outside.name,
+			.description = descriptions[i],
+			.filter = d->settings->mirror_filter[0] != '\0' ? d->settings->mirror_filter
+									: NULL,
 			.link_type = 1,
 			.snaplen = d->settings->mirror_snaplen };
 	}

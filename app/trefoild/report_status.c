@@ -93,18 +93,25 @@ static json_t *
 mirror_json(struct daemon *d)
 {
 	struct writer_status s = { .written = 0 };
-	uint64_t offered, lost;
+	uint64_t offered, lost = 0;
+	unsigned int i;
+	json_t *o;
 
 	if (d->writer == NULL)
 		return json_pack("{s:b}", "enabled", 0);
 	writer_status(d->writer, &s);
-	lost = sum_rings(d, mirror_ring_lost) + s.lost;
+	s.causes[CUSTODY_RING] = sum_rings(d, mirror_ring_lost);
+	for (i = 0; i < CUSTODY_CAUSES; i++)
+		lost += s.causes[i];
 	offered = sum_rings(d, mirror_ring_offered);
-	return json_pack("{s:b, s:s, s:s, s:I, s:I, s:I, s:s, s:I, s:b}", "enabled", 1, "format",
+	o = json_pack("{s:b, s:s, s:s, s:I, s:I, s:I, s:s, s:I, s:b}", "enabled", 1, "format",
 		d->settings->mirror_format == CAPTURE_PCAP ? "pcap" : "pcapng", "dir",
 		d->settings->mirror_dir, "written", (json_int_t)s.written, "lost", (json_int_t)lost,
 		"queued", (json_int_t)(offered - lost - s.written), "segment", s.file, "segments",
 		(json_int_t)s.n_files, "failing", (int)s.is_failing);
+	json_object_set_new(o, "lost_by", custody_causes_json(s.causes));
+	json_object_set_new(o, "evidence", custody_json(writer_custody(d->writer)));
+	return o;
 }
 
 /* An alarm may quote a path or a policy, cut inside a character. */

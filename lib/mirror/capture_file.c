@@ -54,6 +54,15 @@ capture_file_cut_back(struct capture_file *file)
 		file->start = whole;
 }
 
+static void
+capture_file_tap(struct capture_file *file)
+{
+	if (file->tap != NULL && file->start > file->tapped)
+		file->tap(
+			file->tap_context, file->buffer + file->tapped, file->start - file->tapped);
+	file->tapped = file->start;
+}
+
 int
 capture_file_flush(struct capture_file *file)
 {
@@ -67,13 +76,24 @@ capture_file_flush(struct capture_file *file)
 		} else if (n == 0 || errno != EINTR) {
 			error = n == 0 ? EIO : errno;
 			capture_file_cut_back(file);
+			capture_file_tap(file);
 			return -error;
 		}
 	}
+	capture_file_tap(file);
 	file->base += file->used;
 	file->used = 0;
 	file->start = 0;
+	file->tapped = 0;
 	return 0;
+}
+
+int
+capture_file_sync(struct capture_file *file)
+{
+	if (!file->is_regular || fdatasync(file->fd) == 0)
+		return 0;
+	return -errno;
 }
 
 int
@@ -172,6 +192,8 @@ capture_file_new(enum capture_format format, const struct capture_section *secti
 		return NULL;
 	file->format = format;
 	file->n_interfaces = section->n_interfaces;
+	file->tap = section->tap;
+	file->tap_context = section->tap_context;
 	file->buffer = aligned_alloc(4096, CAPTURE_BUFFER_SIZE);
 	file->snaplens = calloc(section->n_interfaces, sizeof(*file->snaplens));
 	if (file->buffer == NULL || file->snaplens == NULL) {

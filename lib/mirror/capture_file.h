@@ -20,8 +20,9 @@ enum capture_format { CAPTURE_PCAPNG, CAPTURE_PCAP };
 /* As seen from the interface (epb_flags): received by it, sent by it. */
 enum capture_direction { CAPTURE_ANY_DIRECTION, CAPTURE_RECEIVED, CAPTURE_SENT };
 
-#define CAPTURE_LENGTH_MAX  262144u /* bytes of one packet: what libpcap reads */
-#define CAPTURE_COMMENT_MAX 65532u  /* bytes of one text; longer ones are cut, never inside UTF-8 */
+#define CAPTURE_LENGTH_MAX  262144u    /* bytes of one packet: what libpcap reads */
+#define CAPTURE_BUFFER_SIZE (1u << 20) /* before it is written; measured best */
+#define CAPTURE_COMMENT_MAX 65532u /* bytes of one text; longer ones are cut, never inside UTF-8 */
 
 /* One interface of the section; classic pcap forgets all but link_type. libpcap reads a pcapng file
  * only when all its interfaces have the same link_type and the same snaplen. */
@@ -30,7 +31,11 @@ struct capture_interface {
 	const char *description; /* NULL = none */
 	uint16_t link_type;      /* LINKTYPE_..., 1 = Ethernet; classic pcap needs all alike */
 	uint32_t snaplen;        /* 0 = unlimited */
+	const char *filter;      /* what was copied (if_filter, as text); NULL = all */
 };
+
+/* What the file has got for good: bytes in the order of the file. */
+typedef void capture_tap_fn(void *context, const void *data, size_t size);
 
 struct capture_section {
 	const char *hardware;    /* NULL = none */
@@ -38,9 +43,18 @@ struct capture_section {
 	const char *comment;     /* NULL = none */
 	const struct capture_interface *interfaces;
 	unsigned int n_interfaces;
+	capture_tap_fn *tap; /* called for everything that the kernel took; NULL = none */
+	void *tap_context;
 };
 
 struct capture_file;
+
+/* Where a copy comes from: pcapng's epb_packetid, epb_queue and epb_dropcount. */
+struct capture_origin {
+	uint64_t packet_id;
+	uint64_t n_dropped; /* of this interface since its packet before */
+	uint32_t queue;
+};
 
 struct capture_packet {
 	uint64_t time_ns;
@@ -49,7 +63,8 @@ struct capture_packet {
 	unsigned int interface;
 	const char *comment; /* NULL or "" = none; not kept by classic pcap */
 	const void *data;
-	enum capture_direction direction; /* not kept by classic pcap */
+	enum capture_direction direction;    /* not kept by classic pcap */
+	const struct capture_origin *origin; /* NULL = none; not kept by classic pcap */
 };
 
 /* Create `path` (0640, must not exist yet unless `overwrite`) and write what comes before the first
@@ -73,6 +88,9 @@ int capture_file_add_statistics(
 /* Hand everything buffered to the kernel. Returns 0 or -errno; what could not be written stays
  * buffered. */
 int capture_file_flush(struct capture_file *file);
+
+/* Everything that the kernel has is on the disk when it returns 0; else -errno. */
+int capture_file_sync(struct capture_file *file);
 
 /* Bytes so far, buffered ones included. */
 uint64_t capture_file_size(const struct capture_file *file);

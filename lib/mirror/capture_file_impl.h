@@ -9,8 +9,6 @@
 
 #include <stdbool.h>
 
-#define CAPTURE_BUFFER_SIZE (1u << 20) /* measured best: design/performance.md */
-
 struct pcap;
 struct pcap_dumper;
 
@@ -25,7 +23,10 @@ struct capture_file {
 	uint8_t *buffer;    /* whole blocks */
 	size_t used;        /* bytes in it */
 	size_t start;       /* bytes of it that the kernel has: more than 0 only after an error */
-	struct pcap *pcap;  /* classic pcap only */
+	size_t tapped;      /* of those, bytes that the tap has */
+	capture_tap_fn *tap;
+	void *tap_context;
+	struct pcap *pcap; /* classic pcap only */
 	struct pcap_dumper *dumper;
 };
 

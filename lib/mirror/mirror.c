@@ -27,6 +27,7 @@
 #define CACHE_LINE    64u
 #define HUGE_PAGE     ((size_t)2 << 20)
 #define FILLER        UINT32_MAX /* record.length: nothing here, go on at 0 */
+#define GIVE_BACK     ((uint64_t)32 << 10)
 #define NO_TIME_LIMIT UINT64_MAX
 
 struct record {
@@ -37,17 +38,21 @@ struct record {
 };
 
 struct mirror_ring {
-	size_t size; /* a power of two */
+	size_t size;            /* a power of two */
+	_Atomic uint64_t whole; /* reasons whose copies are put whole */
 
 	/* the worker's */
 	alignas(CACHE_LINE) _Atomic uint64_t head;
 	uint64_t tail_seen;
 	_Atomic uint64_t n_offered;
 	_Atomic uint64_t n_lost;
+	_Atomic uint64_t offered_at[MIRROR_INTERFACES_MAX], lost_at[MIRROR_INTERFACES_MAX];
+	uint32_t dropped_at[MIRROR_INTERFACES_MAX]; /* since the last copy that was not */
 
 	/* the writer's */
 	alignas(CACHE_LINE) _Atomic uint64_t tail;
 	uint64_t head_seen; /* end of what this drain takes */
+	uint64_t taken;     /* done with up to here; told to the worker now and then */
 
 	alignas(CACHE_LINE) uint8_t data[];
 };
@@ -139,6 +144,12 @@ mirror_ring_reserve(struct mirror_ring *ring, size_t size, uint64_t *head)
 	return mirror_ring_at(ring, *head);
 }
 
+void
+mirror_ring_set_whole(struct mirror_ring *ring, uint64_t reasons)
+{
+	atomic_store_explicit(&ring->whole, reasons, memory_order_relaxed);
+}
+
 /* Returns the bytes copied, fewer than `length` only if the segments hold fewer than they claim. */
 static uint32_t
 mirror_copy(uint8_t *out, const struct rte_mbuf *m, uint32_t length)
@@ -168,19 +179,28 @@ bool
 mirror_ring_put(struct mirror_ring *ring, const struct rte_mbuf *m, uint32_t snaplen,
 	const struct mirror_note *note)
 {
-	uint32_t length = RTE_MIN(RTE_MIN(m->pkt_len, snaplen), CAPTURE_LENGTH_MAX);
+	uint64_t whole = atomic_load_explicit(&ring->whole, memory_order_relaxed);
+	uint32_t most = (whole >> (note->reason & 63) & 1) != 0 ? CAPTURE_LENGTH_MAX : snaplen;
+	uint32_t length = RTE_MIN(RTE_MIN(m->pkt_len, most), CAPTURE_LENGTH_MAX);
 	size_t size = RTE_ALIGN_CEIL(sizeof(struct record) + (size_t)length, RECORD_ALIGN);
 	uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
 	uint64_t sequence = mirror_count(&ring->n_offered);
+	unsigned int at = note->interface & (MIRROR_INTERFACES_MAX - 1);
 	struct record *record = mirror_ring_reserve(ring, size, &head);
 
+	mirror_count(&ring->offered_at[at]);
 	if (record == NULL) {
 		mirror_count(&ring->n_lost);
+		mirror_count(&ring->lost_at[at]);
+		ring->dropped_at[at]++;
 		return false;
 	}
 	record->size = (uint32_t)size;
 	record->note = *note;
 	record->note.queue_id = sequence;
+	record->note.snaplen = snaplen;
+	record->note.n_dropped = ring->dropped_at[at];
+	ring->dropped_at[at] = 0;
 	record->length = mirror_copy(record->data, m, length);
 	atomic_store_explicit(&ring->head, head + size, memory_order_release);
 	return true;
@@ -198,19 +218,41 @@ mirror_ring_lost(const struct mirror_ring *ring)
 	return atomic_load_explicit(&ring->n_lost, memory_order_relaxed);
 }
 
+uint64_t
+mirror_ring_offered_at(const struct mirror_ring *ring, unsigned int interface)
+{
+	return atomic_load_explicit(
+		&ring->offered_at[interface & (MIRROR_INTERFACES_MAX - 1)], memory_order_relaxed);
+}
+
+uint64_t
+mirror_ring_lost_at(const struct mirror_ring *ring, unsigned int interface)
+{
+	return atomic_load_explicit(
+		&ring->lost_at[interface & (MIRROR_INTERFACES_MAX - 1)], memory_order_relaxed);
+}
+
+/* Room is given back in pieces: a worker that waits for it would take the cache line away at each
+ * record. */
+static void
+mirror_ring_give_back(struct mirror_ring *ring)
+{
+	atomic_store_explicit(&ring->tail, ring->taken, memory_order_release);
+}
+
 static void
 mirror_ring_take(struct mirror_ring *ring, size_t size)
 {
-	uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-
-	atomic_store_explicit(&ring->tail, tail + size, memory_order_release);
+	ring->taken += size;
+	if (ring->taken - atomic_load_explicit(&ring->tail, memory_order_relaxed) >= GIVE_BACK)
+		mirror_ring_give_back(ring);
 }
 
 /* The next record of this drain, or NULL. A filler is always followed by a record. */
 static const struct record *
 mirror_ring_peek(struct mirror_ring *ring)
 {
-	uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+	uint64_t tail = ring->taken;
 	const struct record *record;
 	uint32_t size;
 
@@ -228,41 +270,16 @@ mirror_ring_peek(struct mirror_ring *ring)
 struct drain {
 	struct mirror_ring *const *rings;
 	unsigned int n_rings;
-	struct capture_file *file; /* NULL: lost */
-	mirror_annotate_fn *annotate;
-	unsigned int n_written;
-	uint64_t n_lost;
-	char comment[MIRROR_COMMENT_MAX];
+	const struct mirror_output *output;
+	unsigned int n_taken;
 };
 
-static void
-mirror_deliver(struct drain *d, const struct record *record)
-{
-	struct capture_packet packet = { .time_ns = record->note.time_ns,
-		.wire_length = record->note.wire_length,
-		.length = record->length,
-		.interface = record->note.interface,
-		.data = record->data };
-	int rc = -EBADF;
-
-	if (d->file != NULL) {
-		if (d->annotate != NULL)
-			packet.comment = d->annotate(&record->note, d->comment, sizeof(d->comment));
-		rc = capture_file_write(d->file, &packet);
-	}
-	d->n_written += rc == 0;
-	d->n_lost += rc != 0;
-	if (rc != 0 && rc != -EINVAL && rc != -EMSGSIZE)
-		d->file = NULL;
-}
-
-/* The ring whose next record is the oldest, or NULL; *until = the oldest time in the others. */
-static struct mirror_ring *
+/* The ring whose next record is the oldest, or n_rings; *until = the oldest time in the others. */
+static unsigned int
 mirror_oldest(const struct drain *d, uint64_t *until)
 {
-	struct mirror_ring *oldest = NULL;
+	unsigned int i, oldest = d->n_rings;
 	uint64_t oldest_ns = NO_TIME_LIMIT;
-	unsigned int i;
 
 	*until = NO_TIME_LIMIT;
 	for (i = 0; i < d->n_rings; i++) {
@@ -270,9 +287,9 @@ mirror_oldest(const struct drain *d, uint64_t *until)
 
 		if (record == NULL)
 			continue;
-		if (oldest == NULL || record->note.time_ns < oldest_ns) {
+		if (oldest == d->n_rings || record->note.time_ns < oldest_ns) {
 			*until = oldest_ns;
-			oldest = d->rings[i];
+			oldest = i;
 			oldest_ns = record->note.time_ns;
 		} else if (record->note.time_ns < *until) {
 			*until = record->note.time_ns;
@@ -282,36 +299,75 @@ mirror_oldest(const struct drain *d, uint64_t *until)
 }
 
 static void
-mirror_drain_ring(struct drain *d, struct mirror_ring *ring, uint64_t until)
+mirror_drain_ring(struct drain *d, unsigned int index, uint64_t until)
 {
+	struct mirror_ring *ring = d->rings[index];
+	const struct mirror_output *output = d->output;
 	const struct record *record = mirror_ring_peek(ring);
 
 	while (record != NULL && record->note.time_ns <= until) {
-		mirror_deliver(d, record);
+		output->take(output->context, index, &record->note, record->data, record->length);
+		d->n_taken++;
 		mirror_ring_take(ring, record->size);
 		record = mirror_ring_peek(ring);
 	}
 }
 
 unsigned int
+mirror_drain_to(
+	struct mirror_ring *const *rings, unsigned int n_rings, const struct mirror_output *output)
+{
+	struct drain d = { .rings = rings, .n_rings = n_rings, .output = output };
+	unsigned int i;
+	uint64_t until;
+
+	for (i = 0; i < n_rings; i++)
+		rings[i]->head_seen = atomic_load_explicit(&rings[i]->head, memory_order_acquire);
+	while ((i = mirror_oldest(&d, &until)) != n_rings)
+		mirror_drain_ring(&d, i, until);
+	for (i = 0; i < n_rings; i++)
+		mirror_ring_give_back(rings[i]);
+	return d.n_taken;
+}
+
+/* A file as an output. */
+struct file_output {
+	struct capture_file *file; /* NULL: lost */
+	mirror_annotate_fn *annotate;
+	uint64_t n_lost;
+	char comment[MIRROR_COMMENT_MAX];
+};
+
+static void
+mirror_deliver(void *context, unsigned int ring, const struct mirror_note *note, const void *data,
+	uint32_t length)
+{
+	struct file_output *o = context;
+	struct capture_packet packet = { .time_ns = note->time_ns,
+		.wire_length = note->wire_length,
+		.length = length,
+		.interface = note->interface,
+		.data = data };
+	int rc = -EBADF;
+
+	if (o->file != NULL) {
+		if (o->annotate != NULL)
+			packet.comment = o->annotate(note, o->comment, sizeof(o->comment));
+		rc = capture_file_write(o->file, &packet);
+	}
+	o->n_lost += rc != 0;
+	if (rc != 0 && rc != -EINVAL && rc != -EMSGSIZE)
+		o->file = NULL;
+}
+
+unsigned int
 mirror_drain(struct mirror_ring *const *rings, unsigned int n_rings, struct capture_file *file,
 	mirror_annotate_fn *annotate, uint64_t *lost)
 {
-	struct drain d;
-	struct mirror_ring *ring;
-	uint64_t until;
-	unsigned int i;
+	struct file_output files = { .file = file, .annotate = annotate };
+	struct mirror_output output = { .take = mirror_deliver, .context = &files };
+	unsigned int n = mirror_drain_to(rings, n_rings, &output);
 
-	d.rings = rings;
-	d.n_rings = n_rings;
-	d.file = file;
-	d.annotate = annotate;
-	d.n_written = 0;
-	d.n_lost = 0;
-	for (i = 0; i < n_rings; i++)
-		rings[i]->head_seen = atomic_load_explicit(&rings[i]->head, memory_order_acquire);
-	while ((ring = mirror_oldest(&d, &until)) != NULL)
-		mirror_drain_ring(&d, ring, until);
-	*lost += d.n_lost;
-	return d.n_written;
+	*lost += files.n_lost;
+	return n - (unsigned int)files.n_lost;
 }

@@ -24,13 +24,18 @@ enum {
 	IF_NAME = 2,
 	IF_DESCRIPTION = 3,
 	IF_TSRESOL = 9,
+	IF_FILTER = 11,
 	EPB_FLAGS = 2,
+	EPB_DROPCOUNT = 4,
+	EPB_PACKETID = 5,
+	EPB_QUEUE = 6,
 	ISB_IFRECV = 4,
 	ISB_IFDROP = 5,
 };
 
 #define BYTE_ORDER_MAGIC 0x1a2b3c4du
 #define OPTION_HEADER    4u /* code and length; also the size of OPTION_END */
+#define ORIGIN_SIZE      (3 * OPTION_HEADER + 2 * sizeof(uint64_t) + sizeof(uint32_t))
 
 struct block {
 	uint32_t type, size;
@@ -146,6 +151,27 @@ pcapng_put_section(struct capture_file *file, const struct capture_section *sect
 	return 0;
 }
 
+/* if_filter: a byte that says "text", and the text. */
+static size_t
+pcapng_filter_size(const char *filter)
+{
+	return filter == NULL ? 0 : OPTION_HEADER + pcapng_pad(pcapng_text_length(filter) + 1);
+}
+
+static uint8_t *
+pcapng_put_filter(uint8_t *at, const char *filter)
+{
+	size_t length = filter == NULL ? 0 : pcapng_text_length(filter);
+	uint16_t header[2] = { IF_FILTER, (uint16_t)(length + 1) };
+
+	if (filter == NULL)
+		return at;
+	memcpy(at, header, sizeof(header));
+	memset(at + OPTION_HEADER, 0, pcapng_pad(length + 1));
+	memcpy(at + OPTION_HEADER + 1, filter, length);
+	return at + pcapng_filter_size(filter);
+}
+
 static int
 pcapng_put_interface(struct capture_file *file, const struct capture_interface *interface)
 {
@@ -154,7 +180,8 @@ pcapng_put_interface(struct capture_file *file, const struct capture_interface *
 		.link_type = interface->link_type,
 		.snaplen = interface->snaplen };
 	size_t size = sizeof(header) + pcapng_text_size(interface->name) +
-		      pcapng_text_size(interface->description) + 2 * OPTION_HEADER + OPTION_HEADER +
+		      pcapng_text_size(interface->description) +
+		      pcapng_filter_size(interface->filter) + 2 * OPTION_HEADER + OPTION_HEADER +
 		      sizeof(uint32_t);
 	uint8_t *at;
 	int rc = capture_file_reserve(file, size, &at);
@@ -166,6 +193,7 @@ pcapng_put_interface(struct capture_file *file, const struct capture_interface *
 	at = pcapng_put_text(at + sizeof(header), IF_NAME, interface->name);
 	at = pcapng_put_text(at, IF_DESCRIPTION, interface->description);
 	at = pcapng_put_option(at, IF_TSRESOL, &nanoseconds, sizeof(nanoseconds));
+	at = pcapng_put_filter(at, interface->filter);
 	pcapng_commit(file, pcapng_put_end(at), header.block.size);
 	return 0;
 }
@@ -181,6 +209,14 @@ pcapng_begin(struct capture_file *file, const struct capture_section *section, s
 	return rc;
 }
 
+static uint8_t *
+pcapng_put_origin(uint8_t *at, const struct capture_origin *origin)
+{
+	at = pcapng_put_option(at, EPB_DROPCOUNT, &origin->n_dropped, sizeof(origin->n_dropped));
+	at = pcapng_put_option(at, EPB_PACKETID, &origin->packet_id, sizeof(origin->packet_id));
+	return pcapng_put_option(at, EPB_QUEUE, &origin->queue, sizeof(origin->queue));
+}
+
 static size_t
 pcapng_packet_options_size(const struct capture_packet *packet)
 {
@@ -188,6 +224,8 @@ pcapng_packet_options_size(const struct capture_packet *packet)
 
 	if (packet->direction != CAPTURE_ANY_DIRECTION)
 		size += OPTION_HEADER + sizeof(uint32_t);
+	if (packet->origin != NULL)
+		size += ORIGIN_SIZE;
 	return size == 0 ? 0 : size + OPTION_HEADER;
 }
 
@@ -199,6 +237,8 @@ pcapng_put_packet_options(uint8_t *at, const struct capture_packet *packet)
 	at = pcapng_put_text(at, OPTION_COMMENT, packet->comment);
 	if (packet->direction != CAPTURE_ANY_DIRECTION)
 		at = pcapng_put_option(at, EPB_FLAGS, &flags, sizeof(flags));
+	if (packet->origin != NULL)
+		at = pcapng_put_origin(at, packet->origin);
 	return pcapng_put_end(at);
 }
 

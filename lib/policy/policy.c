@@ -77,6 +77,7 @@ policy_parse(const char *text, size_t size, const char *name, struct err_list *e
 					    : ini_read(text, size, name, NULL, errors);
 		ini_sort_errors(errors, first);
 		free(b->mentions);
+		free(b->evidence);
 	}
 	free(b);
 	if (code != 0) {

@@ -36,6 +36,8 @@ struct policy_rule {
 	const char *item;  /* as written: "CN", "EU", "AS64511", "192.0.2.0/24"; there: the value */
 	unsigned int line; /* 0 = the built-in default */
 	verdict_t verdict;
+	bool keeps_payload; /* [evidence] payload names it */
+	uint32_t rate_pps;  /* copies per second that [evidence] rate allows; 0 = all */
 };
 
 struct policy_country {
@@ -80,6 +82,10 @@ struct policy {
 	struct policy_prefix
 		*prefixes; /* sorted by version, first, length: holders before what they hold */
 	size_t n_prefixes;
+
+	uint64_t payload_reasons; /* bit per reason that [evidence] payload names */
+	bool has_payload_rules;   /* a rule keeps it */
+	bool has_rates;
 
 	struct limits limits;
 	void *strings; /* what the const char * point into */

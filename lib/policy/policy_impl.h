@@ -28,6 +28,8 @@ enum key_kind {
 	KEY_PORT, /* index: enum tunnel_port */
 	KEY_NAT64,
 	KEY_GROUP,
+	KEY_PAYLOAD,
+	KEY_RATE,
 };
 #define KEY_ID(kind, index) ((size_t)(kind) << 24 | (size_t)(index))
 #define KEY_ID_KIND(id)     ((enum key_kind)((id) >> 24))
@@ -51,12 +53,21 @@ struct mention {
 	uint32_t rule;
 };
 
+/* What [evidence] says of a rule or reason, to be looked up when all rules are known. */
+struct evidence_mention {
+	const char *name;
+	unsigned int line;
+	uint32_t rate_pps; /* 0 = payload */
+};
+
 struct policy_build {
 	struct schema_reader reader;
 	struct policy *p;
 	struct group_list groups;
 	struct mention *mentions;
 	size_t n_mentions;
+	struct evidence_mention *evidence;
+	size_t n_evidence;
 	char *at, *end; /* free part of p->strings */
 	uint8_t port_kind[65536];
 	unsigned int port_line[65536]; /* 0 = by default */
@@ -92,6 +103,14 @@ extern const struct schema_sink policy_values;
 /* Make room for one more element behind `n` in the array that `*array` (a pointer to a pointer)
  * is. Returns 0 or -ENOMEM. */
 int policy_room(void *array, size_t n, size_t size);
+
+/* [evidence]: one item of payload, or NAME@RATE; then what they name. */
+int evidence_take_payload(struct policy_build *b, const struct schema_value *v);
+int evidence_take_rate(struct policy_build *b, const struct schema_value *v);
+void evidence_resolve(struct policy_build *b);
+
+/* A copy of `text` that lives as long as the policy, or NULL: no room. */
+const char *policy_keep(struct policy_build *b, const char *text);
 
 /* Everything that needs the whole file; errors go to the reader. Returns 0 or -ENOMEM. */
 int policy_resolve(struct policy_build *b);

@@ -222,5 +222,6 @@ policy_resolve(struct policy_build *b)
 	memcpy(b->p->limits.port, b->port_kind, sizeof(b->p->limits.port));
 	resolve_asns(b);
 	resolve_prefixes(b);
+	evidence_resolve(b);
 	return resolve_countries(b);
 }

@@ -171,6 +171,26 @@ static const struct schema_key nat64_keys[] = {
 		.id = KEY_ID(KEY_NAT64, 0) },
 };
 
+static const struct schema_key evidence_keys[] = {
+	{ .name = "payload",
+		.type = SCHEMA_TEXT,
+		.many = SCHEMA_LIST,
+		.max = INI_LINE_MAX,
+		.item = "RULE|REASON",
+		.help = "copies that keep their payload, where others keep headers only: rules by "
+			"what they list (KP, AS4134, 192.0.2.0/24) or their key (default), or "
+			"reasons",
+		.id = KEY_ID(KEY_PAYLOAD, 0) },
+	{ .name = "rate",
+		.type = SCHEMA_TEXT,
+		.many = SCHEMA_LIST,
+		.max = INI_LINE_MAX,
+		.item = "RULE@N",
+		.help = "at most N copies per second of that rule; what is left out is counted and "
+			"said in the next annotation",
+		.id = KEY_ID(KEY_RATE, 0) },
+};
+
 #define SECTION(text, array, what)                                                                 \
 	{                                                                                          \
 		.name = text, .help = what, .keys = array, .n_keys = N(array)                      \
@@ -200,6 +220,7 @@ static const struct schema_section sections[] = {
 	SECTION("ports", port_keys,
 		"UDP destination ports of tunnels to look into. A list replaces the default one of "
 		"its tunnel; no port may belong to two."),
+	SECTION("evidence", evidence_keys, "What the mirror keeps of its copies."),
 	SECTION("nat64", nat64_keys,
 		"Addresses under these are judged by the IPv4 address that they embed."),
 };

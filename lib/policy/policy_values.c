@@ -28,8 +28,8 @@ policy_room(void *array, size_t n, size_t size)
 
 /* A copy in p->strings, which has room for every item of the text: each is followed by a blank, the
  * end of its line or that of the text. NULL = no room all the same. */
-static const char *
-keep(struct policy_build *b, const char *text)
+const char *
+policy_keep(struct policy_build *b, const char *text)
 {
 	size_t size = strlen(text) + 1;
 	char *copy = b->at;
@@ -45,7 +45,7 @@ static int
 add_rule(struct policy_build *b, const struct schema_value *v, verdict_t verdict)
 {
 	struct policy *p = b->p;
-	const char *item = v->line == 0 ? v->text : keep(b, v->text);
+	const char *item = v->line == 0 ? v->text : policy_keep(b, v->text);
 
 	if (item == NULL || policy_room(&p->rules, p->n_rules, sizeof(p->rules[0])) != 0)
 		return -ENOMEM;
@@ -339,6 +339,8 @@ take_value(struct schema_reader *r, const struct schema_value *v)
 		[KEY_PORT] = take_port,
 		[KEY_NAT64] = take_nat64,
 		[KEY_GROUP] = take_group,
+		[KEY_PAYLOAD] = evidence_take_payload,
+		[KEY_RATE] = evidence_take_rate,
 	};
 
 	return takers[KEY_ID_KIND(v->key->id)](r->context, v);

@@ -148,7 +148,9 @@ class Daemon:
         return c
 
     def mirror_files(self):
-        return sorted(os.path.join(self.mirror_dir, n) for n in os.listdir(self.mirror_dir))
+        """The segments; what keeps them in custody lies beside them."""
+        return sorted(os.path.join(self.mirror_dir, n) for n in os.listdir(self.mirror_dir)
+                      if n.endswith((".pcap", ".pcapng")))
 
     def dump(self):
         print("--- trefoild's standard error")

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define TIMEOUT_MS 15000
 
@@ -111,9 +112,11 @@ command_explain(const struct command_line *line)
 enum control_exit
 command_mirror(const struct command_line *line)
 {
-	json_t *request = json_pack("{s:s, s:s}", "command", "mirror", "action", line->argument);
+	json_t *request = json_pack("{s:s, s:s, s:s*, s:s*}", "command", "mirror", "action",
+		line->argument, "segment", line->second, "message", line->message);
 
-	return ask_and_show(line, request, view_mirror);
+	return ask_and_show(
+		line, request, strcmp(line->argument, "list") == 0 ? view_segments : view_mirror);
 }
 
 enum control_exit

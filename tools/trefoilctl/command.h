@@ -16,7 +16,8 @@
 struct command_line {
 	const char *socket;
 	const char *argument; /* POLICY, ADDRESS or an action; NULL for commands that take none */
-	const char *message;  /* of push, NULL = none */
+	const char *second;   /* SEGMENT behind an action, NULL = none */
+	const char *message;  /* of push, of mirror hold and release, NULL = none */
 	const char *by;       /* of counters, NULL = all */
 	bool json;
 };

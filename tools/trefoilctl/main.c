@@ -24,6 +24,7 @@ struct command {
 	const struct argp_option *options;
 	command_fn *run;
 	const char *const *words; /* that the argument may be, NULL = any */
+	const char *second;       /* argument behind it, NULL = none */
 };
 
 struct parsing {
@@ -52,7 +53,12 @@ static const struct argp_option counters_options[] = {
 	{ 0 },
 };
 
-static const char *const actions[] = { "rotate", "status", NULL };
+static const struct argp_option mirror_options[] = {
+	{ "message", 'm', "TEXT", 0, "why a segment is held or released: goes on record", 0 },
+	{ 0 },
+};
+
+static const char *const actions[] = { "hold", "list", "release", "rotate", "status", NULL };
 
 static const struct command commands[] = {
 	{ "check", "POLICY", "check a policy file without a daemon", NULL, command_check, NULL },
@@ -64,8 +70,9 @@ static const struct command commands[] = {
 		command_counters, NULL },
 	{ "explain", "ADDRESS", "what happens to a destination, and by which rule", NULL,
 		command_explain, NULL },
-	{ "mirror", "rotate|status", "begin a new capture file, or show the mirror", NULL,
-		command_mirror, actions },
+	{ "mirror", "ACTION [SEGMENT]",
+		"status, list of segments, rotate; hold or release a SEGMENT (legal hold)",
+		mirror_options, command_mirror, actions, "SEGMENT" },
 };
 
 /* Is `word` one of `words`, which NULL ends? Else a usage error with the nearest one. */
@@ -94,6 +101,10 @@ set_argument(struct parsing *p, const char *argument, const struct argp_state *s
 {
 	struct ip_addr ip;
 
+	if (p->line.argument != NULL && p->command->second != NULL && p->line.second == NULL) {
+		p->line.second = argument;
+		return;
+	}
 	if (p->command->argument == NULL || p->line.argument != NULL)
 		argp_error(state, "'%s' is one argument too many", argument);
 	if (*argument == '\0')

@@ -35,7 +35,7 @@ _trefoilctl() {
 	counters:-*) mapfile -t COMPREPLY < <(compgen -W "$common --by" -- "$cur") ;;
 	*:-*) mapfile -t COMPREPLY < <(compgen -W "$common" -- "$cur") ;;
 	check:* | push:*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
-	mirror:*) mapfile -t COMPREPLY < <(compgen -W 'rotate status' -- "$cur") ;;
+	mirror:*) mapfile -t COMPREPLY < <(compgen -W 'hold list release rotate status' -- "$cur") ;;
 	esac
 }
 complete -F _trefoilctl trefoilctl

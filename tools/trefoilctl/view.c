@@ -239,10 +239,27 @@ view_mirror(const json_t *result, FILE *out)
 		{ "  written", "written", COUNT },
 		{ "  lost", "lost", COUNT },
 		{ "  queued", "queued", COUNT },
+		{ "  evidence", "evidence.bytes", COUNT },
+		{ "  chain lines", "evidence.chain.lines", COUNT },
+		{ "  chain head", "evidence.chain.sha256", TEXT },
+		{ "  key", "evidence.chain.key", TEXT },
+		{ "  segment", "held", TEXT },
 	};
 	const json_t *mirror = json_object_get(result, "mirror");
 
 	show_fields(json_is_object(mirror) ? mirror : result, fields, N(fields), out);
+}
+
+void
+view_segments(const json_t *result, FILE *out)
+{
+	static const struct view view = { "segments", NULL, NULL,
+		{ { "SEGMENT", "segment", TEXT }, { "BYTES", "bytes", COUNT },
+			{ "PACKETS", "packets", COUNT }, { "CLOSED", "closed", TEXT },
+			{ "HELD", "held", TEXT } } };
+
+	if (show_rows(result, &view, out) == 0)
+		fputs("no segments\n", out);
 }
 
 static void

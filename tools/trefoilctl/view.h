@@ -18,3 +18,6 @@ void view_status(const json_t *result, FILE *out);
 void view_counters(const json_t *result, const char *by, FILE *out);
 void view_explain(const json_t *result, FILE *out);
 void view_mirror(const json_t *result, FILE *out);
+
+/* Of mirror list. */
+void view_segments(const json_t *result, FILE *out);

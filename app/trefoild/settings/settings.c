@@ -189,6 +189,12 @@ take_value(struct schema_reader *r, const struct schema_value *v)
 	case SETTING_FORMAT:
 		b->s->mirror_format = v->word == 0 ? CAPTURE_PCAPNG : CAPTURE_PCAP;
 		return 0;
+	case SETTING_UINT64:
+		*(uint64_t *)field = v->word >= 0 ? 0 : v->number;
+		return 0;
+	case SETTING_UINT_OR_WORD:
+		*(unsigned int *)field = v->word >= 0 ? 0 : number;
+		return 0;
 	case SETTING_SNAPLEN:
 		b->s->mirror_snaplen = v->word == 0 ? 0 : number;
 		return 0;
@@ -288,7 +294,8 @@ check_name(struct build *b)
 static void
 check_mirror(struct build *b)
 {
-	static const char *const keys[] = { "format", "snaplen", "rotate_mb", "rotate_s" };
+	static const char *const keys[] = { "format", "snaplen", "rotate_mb", "rotate_s",
+		"retention_days", "max_bytes", "head_command", "filter", "flow_packets" };
 	char key[32];
 	unsigned int line;
 	size_t i;

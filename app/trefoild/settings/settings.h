@@ -68,6 +68,11 @@ struct settings {
 	uint32_t mirror_snaplen; /* bytes, 0 = up to the end of the innermost header */
 	unsigned int mirror_rotate_mb;
 	unsigned int mirror_rotate_s;
+	unsigned int mirror_retention_days;         /* 0 = forever */
+	uint64_t mirror_max_bytes;                  /* 0 = as much as there is */
+	char mirror_filter[INI_LINE_MAX + 1];       /* tcpdump's syntax, "" = all */
+	unsigned int mirror_flow_packets;           /* first ones of each flow, 0 = all */
+	char mirror_head_command[INI_LINE_MAX + 1]; /* "" = none */
 	/* [access]: unix groups */
 	char operators[33];
 	char auditors[33];

@@ -21,6 +21,8 @@ enum setting_kind {
 	SETTING_LINK_PROPAGATION,
 	SETTING_FORMAT,
 	SETTING_SNAPLEN,
+	SETTING_UINT64,       /* uint64_t; a word is 0 */
+	SETTING_UINT_OR_WORD, /* unsigned int; a word is 0 */
 };
 
 #define SETTING_ID(kind, field) ((size_t)SETTING_##kind << 24 | offsetof(struct settings, field))

@@ -9,6 +9,9 @@
 static const char *const idle_words[] = { "poll", "pause", "sleep", NULL }; /* settings_idle */
 static const char *const format_words[] = { "pcapng", "pcap", NULL };
 static const char *const snaplen_words[] = { "headers", NULL };
+static const char *const retention_words[] = { "forever", NULL };
+static const char *const flow_words[] = { "all", NULL };
+static const char *const max_bytes_words[] = { "unlimited", NULL };
 
 static const struct schema_key appliance_keys[] = {
 	{ .name = "name",
@@ -175,6 +178,43 @@ static const struct schema_key mirror_keys[] = {
 		.fallback = "3600",
 		.help = "age at which the next file begins",
 		.id = SETTING_ID(UINT, mirror_rotate_s) },
+	{ .name = "retention_days",
+		.type = SCHEMA_NUMBER,
+		.min = 1,
+		.max = 36500,
+		.unit = "days",
+		.words = retention_words,
+		.fallback = "forever",
+		.help = "age at which a closed segment is removed, unless it is under legal hold",
+		.id = SETTING_ID(UINT_OR_WORD, mirror_retention_days) },
+	{ .name = "max_bytes",
+		.type = SCHEMA_NUMBER,
+		.min = 4194304,
+		.max = 1000000000000000,
+		.unit = "bytes",
+		.words = max_bytes_words,
+		.fallback = "unlimited",
+		.help = "room for all evidence; when it is used up the mirror stops and raises an "
+			"alarm: old evidence is never overwritten",
+		.id = SETTING_ID(UINT64, mirror_max_bytes) },
+	{ .name = "filter",
+		.type = SCHEMA_TEXT,
+		TEXT_AT(mirror_filter),
+		.help = "only copies that match this expression of pcap-filter(7) are written, as "
+			"in net 192.0.2.0/24 and tcp; it sees what is copied" },
+	{ .name = "flow_packets",
+		.type = SCHEMA_NUMBER,
+		.min = 1,
+		.max = 1000000,
+		.words = flow_words,
+		.fallback = "all",
+		.help = "how many packets of each flow (addresses, protocol, ports) are written",
+		.id = SETTING_ID(UINT_OR_WORD, mirror_flow_packets) },
+	{ .name = "head_command",
+		.type = SCHEMA_PATH,
+		TEXT_AT(mirror_head_command),
+		.help = "program that is given the head of the chain (number of lines, SHA-256, id "
+			"of the key) at each new segment, to keep it out of this machine's reach" },
 };
 
 static const struct schema_key access_keys[] = {

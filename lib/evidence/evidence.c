@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One directory in custody. Order matters where power may go: a segment's line comes before its
+ * file, its removal's line before the files go, its end when its bytes are on the disk. */
+#include "evidence/evidence.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PATH_SIZE  4096
+#define BROKEN_MAX 1000
+
+struct evidence {
+	struct evidence_options options;
+	char directory[PATH_SIZE / 2];
+	char manifest[PATH_SIZE];
+	struct chain *chain;
+	struct inventory inventory;
+	struct segment *segment; /* NULL = none is open */
+	char name[SEGMENT_NAME_MAX + 1];
+	uint64_t bytes; /* of closed segments and their checkpoints */
+};
+
+static const char *
+path_of(const struct evidence *ev, const char *name, char buf[PATH_SIZE])
+{
+	snprintf(buf, PATH_SIZE, "%s/%s", ev->directory, name);
+	return buf;
+}
+
+static uint64_t
+size_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+/* Of a segment and its checkpoints. */
+static uint64_t
+size_of_segment(const struct evidence *ev, const char *name)
+{
+	char path[PATH_SIZE], checkpoints[PATH_SIZE];
+
+	return size_of(path_of(ev, name, path)) + size_of(segment_checkpoints_path(ev->directory,
+							  name, checkpoints, sizeof(checkpoints)));
+}
+
+/* Append a line and let the inventory know. */
+static int
+evidence_append(struct evidence *ev, json_t *record)
+{
+	struct err ignored;
+	int rc;
+
+	json_incref(record);
+	rc = chain_append(ev->chain, record);
+	if (rc == 0) {
+		chain_get_head(ev->chain, &ev->inventory.head);
+		rc = inventory_apply(&ev->inventory, record, ev->inventory.head.hash, &ignored);
+	}
+	json_decref(record);
+	return rc;
+}
+
+/* Take what is true of a finding into a close or recover line. */
+static json_t *
+finding_json(const char *type, const char *name, const struct segment_finding *f)
+{
+	return json_pack("{s:s, s:s, s:I, s:I, s:s, s:{s:I, s:s}, s:I}", "type", type, "segment",
+		name, "bytes", (json_int_t)f->bytes, "packets", (json_int_t)f->n_packets, "sha256",
+		f->sha256, "checkpoints", "lines", (json_int_t)f->n_checkpoints, "sha256",
+		f->checkpoints, "closed_s", (json_int_t)time(NULL));
+}
+
+/* A segment that was open when the daemon died: what is there now, and how much of it is under a
+ * checkpoint that was made before. */
+static int
+evidence_recover(struct evidence *ev, const struct segment_claim *claim)
+{
+	struct segment_check check = { .key = ev->options.key };
+	struct segment_finding found = { .bytes = 0 };
+	struct err why = { .message = "" };
+	char text[sizeof(why)];
+	json_t *record;
+	int rc = segment_verify(ev->directory, claim, &check, &found, &why);
+
+	if (rc == -ENOMEM)
+		return rc;
+	record = finding_json("recover", claim->name, &found);
+	json_object_set_new(record, "covered", json_integer((json_int_t)found.covered));
+	json_object_set_new(record, "torn", json_integer((json_int_t)found.n_torn));
+	if (rc != 0 && found.sha256[0] == '\0')
+		json_object_set_new(record, "missing", json_true());
+	else if (rc != 0)
+		json_object_set_new(
+			record, "error", json_string(err_format(&why, text, sizeof(text))));
+	return evidence_append(ev, record);
+}
+
+static int
+evidence_recover_all(struct evidence *ev)
+{
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; rc == 0 && i < ev->inventory.n; i++) {
+		struct segment_claim claim = ev->inventory.items[i].claim;
+
+		if (!ev->inventory.items[i].is_removed && !claim.is_closed)
+			rc = evidence_recover(ev, &claim);
+		if (rc == 0 && !ev->inventory.items[i].is_removed)
+			ev->bytes += size_of_segment(ev, claim.name);
+	}
+	return rc;
+}
+
+static int
+evidence_start(struct evidence *ev, uint64_t n_torn, const char *broken)
+{
+	const struct evidence_options *o = &ev->options;
+	json_t *record = json_pack("{s:s, s:s, s:s, s:s}", "type", "start", "name", o->name,
+		"version", o->version, "key", signing_key_id(o->key));
+
+	if (o->binary_sha256 != NULL)
+		json_object_set_new(
+			record, "binary", json_pack("{s:s}", "sha256", o->binary_sha256));
+	if (n_torn != 0)
+		json_object_set_new(record, "torn", json_integer((json_int_t)n_torn));
+	if (broken != NULL)
+		json_object_set_new(record, "broken", json_string(broken));
+	return evidence_append(ev, record);
+}
+
+/* Out of the way, never overwritten, never removed. */
+static int
+evidence_set_aside(const struct evidence *ev)
+{
+	char to[PATH_SIZE + 32];
+	unsigned int i;
+
+	for (i = 1; i < BROKEN_MAX; i++) {
+		snprintf(to, sizeof(to), "%s.broken-%u", ev->manifest, i);
+		if (access(to, F_OK) != 0)
+			return rename(ev->manifest, to) == 0 ? 0 : -errno;
+	}
+	return -EEXIST;
+}
+
+/* The manifest as it is. A broken one is set aside, and `broken` says why. */
+static int
+evidence_load(struct evidence *ev, char *broken, size_t size, struct err *e)
+{
+	struct chain_check check = { .key = ev->options.key, .allow_torn = true };
+	int rc = inventory_load(ev->directory, &check, &ev->inventory, e);
+
+	broken[0] = '\0';
+	if (rc == -ENOENT)
+		return 0;
+	if (rc != -EBADMSG)
+		return rc;
+	err_format(e, broken, size);
+	inventory_fini(&ev->inventory);
+	rc = evidence_set_aside(ev);
+	if (rc != 0)
+		err_set_code(e, -rc, ev->manifest, 0, NULL, "is broken and cannot be renamed: %s",
+			strerror(-rc));
+	return rc;
+}
+
+static int
+evidence_begin_manifest(struct evidence *ev, bool *is_broken, struct err *e)
+{
+	struct chain_options options = { .key = ev->options.key, .sync = CHAIN_SYNC_EACH };
+	char broken[sizeof(struct err)], path[PATH_SIZE];
+	uint64_t n_torn = 0;
+	int rc = evidence_load(ev, broken, sizeof(broken), e);
+
+	if (rc != 0)
+		return rc;
+	if (is_broken != NULL)
+		*is_broken = broken[0] != '\0';
+	ev->chain = chain_open(ev->manifest, &options, &n_torn, e);
+	if (ev->chain == NULL)
+		return -errno;
+	rc = evidence_recover_all(ev);
+	if (rc == 0)
+		rc = evidence_start(ev, n_torn, broken[0] != '\0' ? broken : NULL);
+	if (rc != 0)
+		return err_set_code(
+			e, -rc, ev->manifest, 0, NULL, "cannot append: %s", strerror(-rc));
+	return signing_key_export(ev->options.key, path_of(ev, INVENTORY_KEY, path), e);
+}
+
+struct evidence *
+evidence_open(const struct evidence_options *options, bool *is_broken, struct err *e)
+{
+	struct evidence *ev = calloc(1, sizeof(*ev));
+	int rc;
+
+	if (ev == NULL) {
+		errno = -err_set_code(e, ENOMEM, options->directory, 0, NULL, "out of memory");
+		return NULL;
+	}
+	ev->options = *options;
+	snprintf(ev->directory, sizeof(ev->directory), "%s", options->directory);
+	path_of(ev, INVENTORY_MANIFEST, ev->manifest);
+	rc = evidence_begin_manifest(ev, is_broken, e);
+	if (rc == 0)
+		return ev;
+	evidence_close(ev, false);
+	errno = -rc;
+	return NULL;
+}
+
+void
+evidence_close(struct evidence *ev, bool is_stop)
+{
+	if (ev == NULL)
+		return;
+	if (is_stop)
+		(void)evidence_append(ev, json_pack("{s:s}", "type", "stop"));
+	segment_close(ev->segment);
+	chain_close(ev->chain);
+	inventory_fini(&ev->inventory);
+	free(ev);
+}
+
+uint64_t
+evidence_next_number(const struct evidence *ev)
+{
+	return ev->inventory.number_max + 1;
+}
+
+void
+evidence_skip_number(struct evidence *ev)
+{
+	ev->inventory.number_max++;
+}
+
+int
+evidence_begin(struct evidence *ev, const char *name, json_t *more, struct err *e)
+{
+	json_t *record = json_pack("{s:s, s:s, s:I, s:I}", "type", "open", "segment", name,
+		"number", (json_int_t)evidence_next_number(ev), "opened_s", (json_int_t)time(NULL));
+	int rc;
+
+	if (more != NULL)
+		json_object_update_missing(record, more);
+	json_decref(more);
+	rc = evidence_append(ev, record);
+	if (rc != 0)
+		return err_set_code(
+			e, -rc, ev->manifest, 0, NULL, "cannot append: %s", strerror(-rc));
+	snprintf(ev->name, sizeof(ev->name), "%s", name);
+	ev->segment =
+		segment_open(ev->directory, name, ev->inventory.head.hash, ev->options.key, e);
+	if (ev->segment != NULL)
+		return 0;
+	rc = -errno;
+	evidence_abandon(ev);
+	return rc;
+}
+
+/* What cannot be put on record now is at the next start. */
+void
+evidence_abandon(struct evidence *ev)
+{
+	char path[PATH_SIZE];
+
+	segment_close(ev->segment);
+	ev->segment = NULL;
+	unlink(segment_checkpoints_path(ev->directory, ev->name, path, sizeof(path)));
+	(void)evidence_append(ev,
+		json_pack("{s:s, s:s, s:I, s:b, s:I}", "type", "recover", "segment", ev->name,
+			"bytes", (json_int_t)0, "missing", 1, "closed_s", (json_int_t)time(NULL)));
+}
+
+void
+evidence_update(struct evidence *ev, const void *data, size_t size)
+{
+	if (ev->segment != NULL)
+		segment_update(ev->segment, data, size);
+}
+
+uint64_t
+evidence_uncovered(const struct evidence *ev)
+{
+	if (ev->segment == NULL)
+		return 0;
+	return segment_bytes(ev->segment) - segment_covered(ev->segment);
+}
+
+int
+evidence_checkpoint(struct evidence *ev, uint64_t n_packets, json_t *more, bool is_durable)
+{
+	int rc;
+
+	if (ev->segment == NULL) {
+		json_decref(more);
+		return 0;
+	}
+	rc = segment_checkpoint(ev->segment, n_packets, more);
+	return rc == 0 && is_durable ? segment_sync(ev->segment) : rc;
+}
+
+/* The last checkpoint covers the whole file, then the manifest says so. */
+int
+evidence_end(struct evidence *ev, uint64_t n_packets, json_t *more, struct err *e)
+{
+	struct segment_finding found;
+	json_t *record;
+	int rc = 0;
+
+	if (ev->segment == NULL) {
+		json_decref(more);
+		return 0;
+	}
+	if (evidence_uncovered(ev) != 0)
+		rc = evidence_checkpoint(ev, n_packets, NULL, true);
+	if (rc == 0)
+		rc = segment_get(ev->segment, &found);
+	record = rc == 0 ? finding_json("close", ev->name, &found) : NULL;
+	if (record != NULL && more != NULL)
+		json_object_update_missing(record, more);
+	json_decref(more);
+	if (rc == 0)
+		rc = evidence_append(ev, record);
+	if (rc != 0)
+		return err_set_code(e, -rc, ev->manifest, 0, NULL,
+			"cannot put the end of segment %s on record: %s", ev->name, strerror(-rc));
+	ev->bytes += size_of_segment(ev, ev->name);
+	segment_close(ev->segment);
+	ev->segment = NULL;
+	return 0;
+}
+
+int
+evidence_note(struct evidence *ev, json_t *record)
+{
+	return evidence_append(ev, record);
+}
+
+int
+evidence_hold(struct evidence *ev, const char *name, bool is_hold, const char *who, const char *why,
+	struct err *e)
+{
+	const struct inventory_segment *s = inventory_find(&ev->inventory, name);
+	json_t *record;
+	int rc;
+
+	if (s == NULL)
+		return err_set_code(e, ENOENT, NULL, 0, name,
+			"no such segment: `mirror list' shows what there is");
+	if (s->is_held == is_hold)
+		return err_set_code(e, EALREADY, NULL, 0, name,
+			is_hold ? "is already under legal hold" : "is not under legal hold");
+	record = json_pack("{s:s, s:s, s:s, s:s}", "type", is_hold ? "hold" : "release", "segment",
+		name, "who", who, "why", why);
+	rc = evidence_append(ev, record);
+	if (rc != 0)
+		err_set_code(e, -rc, ev->manifest, 0, NULL, "cannot append: %s", strerror(-rc));
+	return rc;
+}
+
+static int
+evidence_remove(struct evidence *ev, const struct segment_claim *claim)
+{
+	char path[PATH_SIZE], checkpoints[PATH_SIZE];
+	uint64_t size = size_of_segment(ev, claim->name);
+	int rc = evidence_append(
+		ev, json_pack("{s:s, s:s, s:I, s:s, s:s}", "type", "remove", "segment", claim->name,
+			    "bytes", (json_int_t)claim->bytes, "sha256", claim->sha256, "why",
+			    "retention"));
+
+	if (rc != 0)
+		return rc;
+	ev->bytes -= size < ev->bytes ? size : ev->bytes;
+	if (unlink(path_of(ev, claim->name, path)) != 0 && errno != ENOENT)
+		return -errno;
+	segment_checkpoints_path(ev->directory, claim->name, checkpoints, sizeof(checkpoints));
+	if (unlink(checkpoints) != 0 && errno != ENOENT)
+		return -errno;
+	return 0;
+}
+
+int
+evidence_expire(struct evidence *ev, int64_t before_s, struct err *e)
+{
+	int n = 0;
+	size_t i;
+
+	for (i = 0; i < ev->inventory.n; i++) {
+		const struct inventory_segment *s = &ev->inventory.items[i];
+		struct segment_claim claim = s->claim;
+		int rc;
+
+		if (s->is_removed || s->is_held || !claim.is_closed || s->closed_s >= before_s)
+			continue;
+		rc = evidence_remove(ev, &claim);
+		if (rc != 0)
+			return err_set_code(e, -rc, ev->directory, 0, claim.name,
+				"cannot be removed after its retention: %s", strerror(-rc));
+		n++;
+	}
+	return n;
+}
+
+uint64_t
+evidence_bytes(const struct evidence *ev)
+{
+	uint64_t bytes = ev->bytes + ev->inventory.head.size;
+
+	return ev->segment != NULL ? bytes + segment_bytes(ev->segment) : bytes;
+}
+
+const struct inventory *
+evidence_inventory(const struct evidence *ev)
+{
+	return &ev->inventory;
+}
+
+void
+evidence_get_last_checkpoint(const struct evidence *ev, struct segment_finding *out)
+{
+	*out = (struct segment_finding){ .n_checkpoints = 0 };
+	if (ev->segment != NULL)
+		segment_get_last_checkpoint(ev->segment, out);
+}

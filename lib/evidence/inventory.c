@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Replaying a manifest. The daemon applies what it appends, so both see the same. */
+#include "evidence/inventory.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PATH_SIZE 4096
+#define HEX       "0123456789abcdef"
+
+static const char *
+text_of(const json_t *record, const char *key)
+{
+	const char *text = json_string_value(json_object_get(record, key));
+
+	return text != NULL ? text : "";
+}
+
+/* 0 for what is missing, no integer or negative. */
+static uint64_t
+number_of(const json_t *record, const char *key)
+{
+	json_int_t n = json_integer_value(json_object_get(record, key));
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
+static int
+take_hash(char out[SHA256_TEXT_SIZE], const char *text)
+{
+	if (strlen(text) != SHA256_TEXT_SIZE - 1 || strspn(text, HEX) != SHA256_TEXT_SIZE - 1)
+		return -EBADMSG;
+	memcpy(out, text, SHA256_TEXT_SIZE);
+	return 0;
+}
+
+static int
+not_fitting(struct err *e, const char *what)
+{
+	return err_set_code(e, EBADMSG, NULL, 0, NULL, "%s", what);
+}
+
+struct inventory_segment *
+inventory_find(struct inventory *inventory, const char *name)
+{
+	size_t i;
+
+	for (i = inventory->n; i > 0; i--)
+		if (!inventory->items[i - 1].is_removed &&
+			strcmp(inventory->items[i - 1].claim.name, name) == 0)
+			return &inventory->items[i - 1];
+	return NULL;
+}
+
+static int
+apply_open(struct inventory *inventory, const json_t *record, const char *hash, struct err *e)
+{
+	const char *name = text_of(record, "segment");
+	struct inventory_segment *items, *s;
+
+	if (!segment_is_name(name))
+		return not_fitting(e, "opens a segment without a proper name");
+	if (inventory_find(inventory, name) != NULL)
+		return not_fitting(e, "opens a segment that is already there");
+	items = reallocarray(inventory->items, inventory->n + 1, sizeof(*items));
+	if (items == NULL)
+		return -ENOMEM;
+	inventory->items = items;
+	s = &items[inventory->n++];
+	memset(s, 0, sizeof(*s));
+	strcpy(s->claim.name, name);
+	memcpy(s->claim.start, hash, SHA256_TEXT_SIZE);
+	s->number = number_of(record, "number");
+	s->opened_s = (int64_t)number_of(record, "opened_s");
+	s->opened = json_deep_copy(record);
+	if (s->number > inventory->number_max)
+		inventory->number_max = s->number;
+	return 0;
+}
+
+static int
+apply_close(struct inventory_segment *s, const json_t *record, bool is_recovered, struct err *e)
+{
+	const json_t *checkpoints = json_object_get(record, "checkpoints");
+
+	if (s->claim.is_closed)
+		return not_fitting(e, "closes a segment that is closed");
+	s->is_missing = json_is_true(json_object_get(record, "missing"));
+	s->is_damaged = json_is_string(json_object_get(record, "error"));
+	if (!s->is_missing &&
+		(take_hash(s->claim.sha256, text_of(record, "sha256")) != 0 ||
+			take_hash(s->claim.checkpoints, text_of(checkpoints, "sha256")) != 0))
+		return not_fitting(e, "closes a segment without its SHA-256");
+	s->claim.is_closed = true;
+	s->claim.bytes = number_of(record, "bytes");
+	s->claim.n_torn = is_recovered ? number_of(record, "torn") : 0;
+	s->claim.n_checkpoints = number_of(checkpoints, "lines");
+	s->n_packets = number_of(record, "packets");
+	s->closed_s = (int64_t)number_of(record, "closed_s");
+	s->is_recovered = is_recovered;
+	s->covered = is_recovered ? number_of(record, "covered") : s->claim.bytes;
+	s->closed = json_deep_copy(record);
+	return 0;
+}
+
+static int
+apply_remove(struct inventory_segment *s, struct err *e)
+{
+	if (!s->claim.is_closed)
+		return not_fitting(e, "removes a segment that is not closed");
+	if (s->is_held)
+		return not_fitting(e, "removes a segment under legal hold");
+	s->is_removed = true;
+	return 0;
+}
+
+static int
+apply_to_segment(struct inventory *inventory, const char *type, const json_t *record, struct err *e)
+{
+	struct inventory_segment *s = inventory_find(inventory, text_of(record, "segment"));
+
+	if (s == NULL)
+		return not_fitting(e, "is about a segment that is not there");
+	if (strcmp(type, "hold") == 0 || strcmp(type, "release") == 0) {
+		s->is_held = strcmp(type, "hold") == 0;
+		return 0;
+	}
+	if (strcmp(type, "remove") == 0)
+		return apply_remove(s, e);
+	return apply_close(s, record, strcmp(type, "recover") == 0, e);
+}
+
+int
+inventory_apply(struct inventory *inventory, const json_t *record, const char *hash, struct err *e)
+{
+	static const char *const of_segment[] = { "close", "recover", "hold", "release", "remove" };
+	const char *type = text_of(record, "type");
+	size_t i;
+
+	for (i = 0; i < sizeof(of_segment) / sizeof(of_segment[0]); i++)
+		if (strcmp(type, of_segment[i]) == 0)
+			return apply_to_segment(inventory, type, record, e);
+	if (strcmp(type, "open") == 0)
+		return apply_open(inventory, record, hash, e);
+	if (strcmp(type, "start") == 0 || strcmp(type, "stop") == 0)
+		inventory->is_running = strcmp(type, "start") == 0;
+	return 0;
+}
+
+struct replay {
+	struct inventory *inventory;
+	const char *path;
+};
+
+static int
+replay_line(void *context, const struct chain_line *line, struct err *e)
+{
+	const struct replay *r = context;
+	struct err why = { .message = "out of memory" };
+	int rc = inventory_apply(r->inventory, line->record, line->hash, &why);
+
+	if (rc != 0)
+		return err_set_code(
+			e, -rc, r->path, (unsigned int)line->number, NULL, "%s", why.message);
+	return 0;
+}
+
+int
+inventory_load(const char *directory, const struct chain_check *check, struct inventory *out,
+	struct err *e)
+{
+	char path[PATH_SIZE];
+	struct replay replay = { .inventory = out, .path = path };
+
+	memset(out, 0, sizeof(*out));
+	snprintf(path, sizeof(path), "%s/" INVENTORY_MANIFEST, directory);
+	return chain_verify(path, check, replay_line, &replay, &out->head, e);
+}
+
+void
+inventory_fini(struct inventory *inventory)
+{
+	size_t i;
+
+	for (i = 0; i < inventory->n; i++) {
+		json_decref(inventory->items[i].opened);
+		json_decref(inventory->items[i].closed);
+	}
+	free(inventory->items);
+	memset(inventory, 0, sizeof(*inventory));
+}

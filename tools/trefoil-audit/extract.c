@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* trefoil-audit extract: the blocks of the packets that were asked for, bit for bit as they are in
+ * the segments, behind their section and interfaces. Several segments give several sections. */
+#include "trefoil_audit.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct arguments {
+	struct options options;
+	struct selection selection;
+	const char *output;
+};
+
+struct extraction {
+	FILE *out;
+	const struct inventory_segment *segment; /* whose head was kept */
+	uint8_t *head;                           /* section and interfaces not yet written */
+	size_t head_size;
+	uint64_t n_packets, n_segments;
+};
+
+static const struct argp_option option_list[] = {
+	{ "output", 'o', "FILE", 0, "Where to (default: standard output)", 0 },
+	{ 0 },
+};
+
+static error_t
+parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *a = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &a->options;
+		state->child_inputs[1] = &a->selection;
+		return 0;
+	case 'o':
+		a->output = arg;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static int
+put(struct extraction *x, const void *data, size_t size, struct err *e)
+{
+	if (fwrite(data, 1, size, x->out) == size)
+		return 0;
+	return err_set_code(e, errno, "output", 0, NULL, "%s", strerror(errno));
+}
+
+static int
+keep_head(struct extraction *x, const struct packet *p, struct err *e)
+{
+	uint8_t *head;
+
+	if (x->segment != p->segment || p->block->kind == CAPTURE_BLOCK_SECTION)
+		x->head_size = 0;
+	x->segment = p->segment;
+	head = realloc(x->head, x->head_size + p->block->size);
+	if (head == NULL)
+		return err_set_code(e, ENOMEM, NULL, 0, NULL, "out of memory");
+	memcpy(head + x->head_size, p->block->raw, p->block->size);
+	x->head = head;
+	x->head_size += p->block->size;
+	return 0;
+}
+
+static int
+on_block(void *context, const struct packet *p, struct err *e)
+{
+	struct extraction *x = context;
+	int rc = 0;
+
+	switch (p->block->kind) {
+	case CAPTURE_BLOCK_SECTION:
+	case CAPTURE_BLOCK_INTERFACE:
+		return keep_head(x, p, e);
+	case CAPTURE_BLOCK_PACKET:
+		if (x->head_size != 0) {
+			rc = put(x, x->head, x->head_size, e);
+			x->n_segments++;
+		}
+		x->head_size = 0;
+		x->n_packets++;
+		return rc != 0 ? rc : put(x, p->block->raw, p->block->size, e);
+	default:
+		return 0;
+	}
+}
+
+static int
+extract(struct arguments *a)
+{
+	struct extraction x = { .out = stdout };
+	struct err e = { .message = "" };
+	int rc;
+
+	if (a->output != NULL)
+		x.out = fopen(a->output, "wex");
+	if (x.out == NULL) {
+		err_set(&e, a->output, 0, NULL, "cannot be written: %s", strerror(errno));
+		return fail(&e, -errno);
+	}
+	rc = walk(&a->options, &a->selection, on_block, &x, &e);
+	if (fflush(x.out) != 0 && rc == 0)
+		rc = err_set_code(&e, errno, "output", 0, NULL, "%s", strerror(errno));
+	if (x.out != stdout)
+		fclose(x.out);
+	free(x.head);
+	if (rc != 0)
+		return fail(&e, rc);
+	fprintf(stderr, "%" PRIu64 " packets of %" PRIu64 " segments\n", x.n_packets, x.n_segments);
+	return EXIT_DONE;
+}
+
+int
+command_extract(int argc, char **argv)
+{
+	static const struct argp_child children[] = { { &options_argp, 0, NULL, 0 },
+		{ &selection_argp, 0, "Which packets:", 1 }, { 0 } };
+	static const struct argp argp = { option_list, parse, "DIRECTORY",
+		"Write mirrored packets as pcapng, with their annotations. Run verify first.",
+		children, NULL, NULL };
+	struct arguments a = { .selection.asn = -1 };
+	int code;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	code = options_load(&a.options);
+	if (code == EXIT_DONE)
+		code = extract(&a);
+	options_fini(&a.options);
+	return code;
+}

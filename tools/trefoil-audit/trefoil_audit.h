@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * trefoil-audit: what its sub-commands share: exit codes, options, walking over the evidence.
+ * Threads: one.
+ * Source: exit codes of the interfaces page: 0 done, 1 refused, 2 usage, 4 not permitted.
+ */
+#pragma once
+
+#include "evidence/audit.h"
+#include "mirror/capture_reader.h"
+#include "mirror/flow_key.h"
+
+#include <argp.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_NOT_PERMITTED = 4 };
+
+/* What several sub-commands take, as an argp child; its input is a struct options. */
+struct options {
+	const char *directory;
+	const char *key_path; /* NULL = signatures are not looked at */
+	bool json;
+	struct signing_key *key; /* of key_path, once options_load() was called */
+};
+extern const struct argp options_argp;
+
+/* Load the key. Returns EXIT_DONE, or an exit code after printing why. */
+int options_load(struct options *o);
+void options_fini(struct options *o);
+
+/* Which packets, as an argp child; its input is a struct selection. */
+struct selection {
+	uint64_t from_ns, to_ns; /* to_ns 0 = no end */
+	const char *country, *reason, *rule, *verdict, *segment;
+	const char *flow[2]; /* addresses, with or without port; NULL = any */
+	int64_t asn;         /* -1 = any */
+};
+extern const struct argp selection_argp;
+
+/* The annotation of a packet. Texts are not NUL-terminated. */
+struct text {
+	const char *at;
+	size_t length;
+};
+struct annotation {
+	struct text verdict, reason, rule, country;
+	uint32_t asn;
+};
+void annotation_parse(const char *comment, size_t length, struct annotation *out);
+bool text_is(const struct text *text, const char *value);
+
+struct packet {
+	const struct inventory_segment *segment;
+	const struct capture_block *block;
+	struct annotation annotation;
+	struct flow_key flow;
+};
+
+/* Called for the blocks of each segment: all that are no packets, and the packets selected.
+ * `p->block->kind` tells. Not 0 (negative errno, `e` filled) ends the walk. */
+typedef int packet_fn(void *context, const struct packet *p, struct err *e);
+
+/* Walk over all segments that are there. Returns 0 or -errno, `e` filled. */
+int walk(const struct options *o, const struct selection *s, packet_fn *fn, void *context,
+	struct err *e);
+
+/* A sub-command; argv[0] is "trefoil-audit NAME". Returns an exit code. */
+typedef int command_fn(int argc, char **argv);
+command_fn command_list, command_verify, command_extract, command_flows, command_report;
+
+/* Print an error as "trefoil-audit: ..." and give its exit code; `rc` is a negative errno. */
+int fail(const struct err *e, int rc);
+
+/* Flush stdout. Returns EXIT_DONE, or EXIT_REFUSED after printing why. */
+int finish(void);
+
+/* Progress on a terminal, nothing in a pipe; NULL wipes the line. */
+void progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Print and free: one line. */
+void json_print(json_t *object);
+
+/* "2026-11-24T22:15:00.123456Z" to `buf`. Returns `buf`. */
+#define TIME_SIZE 40
+const char *time_format(uint64_t time_ns, char buf[TIME_SIZE]);
