@@ -15,19 +15,70 @@
 #define GENERATIONS_WAITING_MAX 16
 
 /* One line, whatever was quoted in it. */
-void
-daemon_log(const char *format, ...)
-{
-	char text[LOG_SIZE], *at;
-	va_list args;
+static void format_line(char *text, size_t size, const char *format, va_list args)
+	__attribute__((format(printf, 3, 0)));
 
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
+static void
+format_line(char *text, size_t size, const char *format, va_list args)
+{
+	char *at;
+
+	vsnprintf(text, size, format, args);
 	for (at = text; *at != '\0'; at++)
 		if ((unsigned char)*at < ' ' || *at == 0x7f)
 			*at = '?';
+}
+
+void
+daemon_log(const char *format, ...)
+{
+	char text[LOG_SIZE];
+	va_list args;
+
+	va_start(args, format);
+	format_line(text, sizeof(text), format, args);
+	va_end(args);
 	fprintf(stderr, "trefoild: %s\n", text);
+}
+
+int
+daemon_listen(struct daemon *d, daemon_event_fn *hear, void *context)
+{
+	if (d->n_listeners == DAEMON_LISTENERS_MAX)
+		return -ENOSPC;
+	d->listeners[d->n_listeners++] = (struct daemon_listener){ hear, context };
+	return 0;
+}
+
+/* `text` is one line already. */
+static void
+tell(struct daemon *d, const char *kind, const char *text)
+{
+	const struct generation *g = publisher_get(d->publisher);
+	const struct daemon_event event = {
+		.number = ++d->n_events,
+		.at = time(NULL),
+		.kind = kind,
+		.text = text,
+		.generation = g != NULL ? g->number : 0,
+	};
+	unsigned int i;
+
+	for (i = 0; i < d->n_listeners; i++)
+		d->listeners[i].hear(d->listeners[i].context, &event);
+}
+
+void
+daemon_event(struct daemon *d, const char *kind, const char *format, ...)
+{
+	char text[LOG_SIZE];
+	va_list args;
+
+	va_start(args, format);
+	format_line(text, sizeof(text), format, args);
+	va_end(args);
+	daemon_log("%s", text);
+	tell(d, kind, text);
 }
 
 void
@@ -42,14 +93,14 @@ daemon_alarm(struct daemon *d, enum alarm_kind kind, const char *format, ...)
 	if (strcmp(text, d->alarms[kind]) == 0)
 		return;
 	memcpy(d->alarms[kind], text, sizeof(text));
-	daemon_log("alarm: %s", text);
+	daemon_event(d, "alarm", "alarm: %s", text);
 }
 
 void
 daemon_alarm_clear(struct daemon *d, enum alarm_kind kind)
 {
 	if (d->alarms[kind][0] != '\0')
-		daemon_log("alarm over: %s", d->alarms[kind]);
+		daemon_event(d, "alarm-over", "alarm over: %s", d->alarms[kind]);
 	d->alarms[kind][0] = '\0';
 }
 
@@ -143,7 +194,8 @@ daemon_push(struct daemon *d, const struct daemon_policy *policy, struct err_lis
 	publisher_set(d->publisher, g);
 	daemon_alarm_clear(d, ALARM_POLICY);
 	attend_stale(d);
-	daemon_log("generation %u judges: policy %s (%s, sha256 %.12s), geo sha256 %.12s, by %s",
+	daemon_event(d, "push",
+		"generation %u judges: policy %s (%s, sha256 %.12s), geo sha256 %.12s, by %s",
 		g->number, g->policy->name, g->policy->file, g->policy->sha256,
 		g->geo->table->sha256, g->pushed_by);
 	return 0;

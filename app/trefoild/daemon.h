@@ -33,6 +33,25 @@ struct daemon_policy {
 	const char *name, *who, *message;
 };
 
+/* What people want to hear of as it happens. */
+struct daemon_event {
+	uint64_t number;     /* 1, 2, ... since the start */
+	time_t at;           /* seconds since the epoch */
+	const char *kind;    /* "push", "confirm", "rollback", "alarm", "alarm-over"... */
+	const char *text;    /* one line; lives until the listener returns */
+	uint32_t generation; /* that judges now; 0 = none */
+};
+
+/* Called in the control thread. Must not raise events. */
+typedef void daemon_event_fn(void *context, const struct daemon_event *event);
+
+#define DAEMON_LISTENERS_MAX 8
+
+struct daemon_listener {
+	daemon_event_fn *hear;
+	void *context;
+};
+
 struct daemon {
 	const struct settings *settings;
 	struct wires wires;
@@ -52,7 +71,17 @@ struct daemon {
 	char alarms[ALARM_N][ALARM_SIZE];   /* "" = not raised */
 	uint64_t heartbeats[RTE_MAX_LCORE]; /* n_loops at the last look */
 	uint64_t lost_before;               /* mirror losses at the last look */
+	struct daemon_listener listeners[DAEMON_LISTENERS_MAX];
+	unsigned int n_listeners;
+	uint64_t n_events;
 };
+
+/* Say what happened: a line of the log, and to every listener. */
+void daemon_event(struct daemon *d, const char *kind, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Hear of all events from now on. Returns 0 or -ENOSPC. */
+int daemon_listen(struct daemon *d, daemon_event_fn *hear, void *context);
 
 /* Raise (and log, once per text) or clear an alarm. */
 void daemon_alarm(struct daemon *d, enum alarm_kind kind, const char *format, ...)
