@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "report.h"
+#include "report_diff.h"
 
 #include <pwd.h>
 #include <string.h>
@@ -47,6 +48,12 @@ on_counters(void *context, const struct control_peer *peer, const json_t *reques
 	if (by != NULL && !report_is_known(by))
 		return refuse("by", "counters by country, reason, asn, rule, port or worker");
 	return answer_or_nomem(report_counters(context, by));
+}
+
+static json_t *
+on_diff(void *context, const struct control_peer *peer, const json_t *request)
+{
+	return diff_answer(context, request);
 }
 
 static json_t *
@@ -138,6 +145,7 @@ on_mirror(void *context, const struct control_peer *peer, const json_t *request)
 const struct control_command commands[] = {
 	{ "status", on_status },
 	{ "counters", on_counters },
+	{ "diff", on_diff },
 	{ "explain", on_explain },
 	{ "push", on_push },
 	{ "geo", on_geo },

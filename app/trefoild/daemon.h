@@ -74,6 +74,8 @@ struct daemon {
 	struct daemon_listener listeners[DAEMON_LISTENERS_MAX];
 	unsigned int n_listeners;
 	uint64_t n_events;
+	struct traffic *traffic; /* of the last hour */
+	struct event *observe;   /* the timer of observe.h */
 };
 
 /* Say what happened: a line of the log, and to every listener. */
@@ -94,6 +96,9 @@ int daemon_push(struct daemon *d, const struct daemon_policy *policy, struct err
 
 /* Load the geo table of the settings again and compile the running policy with it. */
 int daemon_reload_geo(struct daemon *d, struct err_list *errors);
+
+/* Counters of all workers; frames the ports had no buffer for count as received and dropped. */
+void daemon_sum_workers(const struct daemon *d, struct stats_worker *sum);
 
 /* Timers: freeing of old generations; links, workers, mirror, age of the data. */
 void daemon_reclaim(struct daemon *d);

@@ -34,24 +34,37 @@ count_all_prefixes(struct geo_ref *ref)
 		ref->n_prefixes6 += count_prefixes(t->ranges6[i].first, t->ranges6[i].last, 6);
 }
 
-struct geo_ref *
-geo_ref_load(const char *path, struct err *e)
+/* Takes `table`, also when it fails; NULL = it could not be read, `e` says why. */
+static struct geo_ref *
+geo_ref_new(struct geo_table *table, const char *path, struct err *e)
 {
-	struct geo_ref *ref = calloc(1, sizeof(*ref));
+	struct geo_ref *ref;
 
+	if (table == NULL)
+		return NULL;
+	ref = calloc(1, sizeof(*ref));
 	if (ref == NULL) {
+		geo_free(table);
 		err_set(e, path, 0, NULL, "no memory for the geo table");
 		return NULL;
 	}
-	ref->table = geo_load(path, e);
-	if (ref->table == NULL) {
-		free(ref);
-		return NULL;
-	}
+	ref->table = table;
 	snprintf(ref->path, sizeof(ref->path), "%s", path);
 	count_all_prefixes(ref);
 	ref->n_users = 1;
 	return ref;
+}
+
+struct geo_ref *
+geo_ref_load(const char *path, struct err *e)
+{
+	return geo_ref_new(geo_load(path, e), path, e);
+}
+
+struct geo_ref *
+geo_ref_parse(const void *bytes, size_t size, const char *name, struct err *e)
+{
+	return geo_ref_new(geo_parse(bytes, size, name, e), name, e);
 }
 
 struct geo_ref *

@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "daemon.h"
 #include "eal.h"
+#include "observe.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -395,6 +396,7 @@ daemon_fini(struct daemon *d)
 {
 	unsigned int i;
 
+	observe_stop(d);
 	publisher_free(d->publisher);
 	for (i = 0; d->rings != NULL && i < d->n_workers; i++)
 		mirror_ring_free(d->rings[i]);
@@ -441,6 +443,8 @@ start(struct daemon *d, struct err *e)
 		status = wires_setup(&d->wires, d->settings, e);
 	if (status == 0)
 		status = make_workers(d, e);
+	if (status == 0 && observe_start(d) != 0)
+		status = err_set_code(e, ENOMEM, NULL, 0, NULL, "out of memory");
 	if (status == 0)
 		status = run(d, e);
 	return status;

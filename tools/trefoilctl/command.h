@@ -16,8 +16,10 @@
 struct command_line {
 	const char *socket;
 	const char *argument; /* POLICY, ADDRESS or an action; NULL for commands that take none */
+	const char *second;   /* TABLE behind an action, NULL = none */
 	const char *message;  /* of push, NULL = none */
 	const char *by;       /* of counters, NULL = all */
+	long limit;           /* of diff, -1 = the daemon's */
 	bool json;
 };
 
@@ -38,6 +40,9 @@ void command_print_json(json_t *object);
 
 /* check: no daemon needed. push: the same check, then the daemon. */
 command_fn command_check, command_push;
+
+/* diff of a policy, geo diff of a table, against what runs. */
+command_fn command_diff, command_geo;
 
 /* The commands that ask the daemon and show its answer. */
 command_fn command_status, command_counters, command_explain, command_mirror;

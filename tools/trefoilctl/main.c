@@ -14,8 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_BY   0x100
-#define N(array) (sizeof(array) / sizeof((array)[0]))
+#define KEY_BY    0x100
+#define KEY_LIMIT 0x101
+#define N(array)  (sizeof(array) / sizeof((array)[0]))
 
 struct command {
 	const char *name;
@@ -24,6 +25,8 @@ struct command {
 	const struct argp_option *options;
 	command_fn *run;
 	const char *const *words; /* that the argument may be, NULL = any */
+	const char *second;       /* argument behind it, NULL = none */
+	bool is_optional;         /* the argument may be missing */
 };
 
 struct parsing {
@@ -52,10 +55,18 @@ static const struct argp_option counters_options[] = {
 	{ 0 },
 };
 
+static const struct argp_option diff_options[] = {
+	{ "limit", KEY_LIMIT, "N", 0, "rows and ranges of each list, 0 to 1000 (default 20)", 0 },
+	{ 0 },
+};
+
+static const char *const geo_actions[] = { "diff", NULL };
 static const char *const actions[] = { "rotate", "status", NULL };
 
 static const struct command commands[] = {
 	{ "check", "POLICY", "check a policy file without a daemon", NULL, command_check, NULL },
+	{ "diff", "[POLICY]", "what a policy would change, of traffic too", diff_options,
+		command_diff, NULL, NULL, true },
 	{ "push", "POLICY", "check a policy and make it the running one", push_options,
 		command_push, NULL },
 	{ "status", NULL, "what runs: policy, data, wires, workers, mirror", NULL, command_status,
@@ -64,6 +75,8 @@ static const struct command commands[] = {
 		command_counters, NULL },
 	{ "explain", "ADDRESS", "what happens to a destination, and by which rule", NULL,
 		command_explain, NULL },
+	{ "geo", "diff", "what a geo table would change", diff_options, command_geo, geo_actions,
+		"TABLE", false },
 	{ "mirror", "rotate|status", "begin a new capture file, or show the mirror", NULL,
 		command_mirror, actions },
 };
@@ -94,6 +107,10 @@ set_argument(struct parsing *p, const char *argument, const struct argp_state *s
 {
 	struct ip_addr ip;
 
+	if (p->command->second != NULL && p->line.argument != NULL && p->line.second == NULL) {
+		p->line.second = argument;
+		return;
+	}
 	if (p->command->argument == NULL || p->line.argument != NULL)
 		argp_error(state, "'%s' is one argument too many", argument);
 	if (*argument == '\0')
@@ -104,6 +121,28 @@ set_argument(struct parsing *p, const char *argument, const struct argp_state *s
 		argp_failure(
 			state, CONTROL_REFUSED, 0, "'%s' is not an IPv4 or IPv6 address", argument);
 	p->line.argument = argument;
+}
+
+static void
+check_arguments(const struct parsing *p, const struct argp_state *state)
+{
+	const struct command *c = p->command;
+
+	if (c->argument != NULL && p->line.argument == NULL && !c->is_optional)
+		argp_error(state, "%s is missing", c->argument);
+	if (c->second != NULL && p->line.second == NULL)
+		argp_error(state, "%s is missing", c->second);
+}
+
+static long
+number_of(const char *text, long max, const char *option, const struct argp_state *state)
+{
+	char *end;
+	long value = strtol(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end != '\0' || value > max)
+		argp_error(state, "%s: '%s' is not a number from 0 to %ld", option, text, max);
+	return value;
 }
 
 static error_t
@@ -139,9 +178,11 @@ parse_command(int key, char *value, struct argp_state *state)
 	case ARGP_KEY_ARG:
 		set_argument(p, value, state);
 		break;
+	case KEY_LIMIT:
+		p->line.limit = number_of(value, 1000, "--limit", state);
+		break;
 	case ARGP_KEY_END:
-		if (p->command->argument != NULL && p->line.argument == NULL)
-			argp_error(state, "%s is missing", p->command->argument);
+		check_arguments(p, state);
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -191,6 +232,13 @@ parse_program(int key, char *value, struct argp_state *state)
 	return 0;
 }
 
+/* Characters in front of the second argument. */
+static size_t
+help_width(const struct command *c)
+{
+	return (c->argument != NULL ? strlen(c->argument) : 0) + (c->second != NULL);
+}
+
 /* The list of commands for --help. */
 static char *
 help_program(int key, const char *text, void *input)
@@ -206,8 +254,10 @@ help_program(int key, const char *text, void *input)
 		return NULL;
 	fprintf(out, "Commands:\n");
 	for (i = 0; i < N(commands); i++)
-		fprintf(out, "  %-9s %-14s %s\n", commands[i].name,
-			commands[i].argument != NULL ? commands[i].argument : "", commands[i].what);
+		fprintf(out, "  %-9s %s%s%-*s %s\n", commands[i].name,
+			commands[i].argument != NULL ? commands[i].argument : "",
+			commands[i].second != NULL ? " " : "", (int)(14 - help_width(&commands[i])),
+			commands[i].second != NULL ? commands[i].second : "", commands[i].what);
 	fprintf(out, "\n`trefoilctl COMMAND --help' shows the options of a command. "
 		     "Exit codes: 0 done, 1 refused, 2 usage, 3 daemon unreachable, "
 		     "4 not permitted.");
@@ -224,16 +274,21 @@ parse_line(struct parsing *p, int argc, char **argv)
 	static const struct argp program = { NULL, parse_program, "COMMAND [ARGUMENT]",
 		"Operate Trefoil, the border filter.\v", children, help_program };
 	struct argp command = { .parser = parse_command, .children = children };
-	char *name;
+	char *name, *arguments;
 
 	argp_parse(&program, argc, argv, ARGP_IN_ORDER, NULL, p);
 	command.options = p->command->options;
-	command.args_doc = p->command->argument;
+	if (asprintf(&arguments, "%s%s%s", p->command->argument != NULL ? p->command->argument : "",
+		    p->command->second != NULL ? " " : "",
+		    p->command->second != NULL ? p->command->second : "") < 0)
+		exit(CONTROL_REFUSED);
+	command.args_doc = arguments;
 	command.doc = p->command->what;
 	if (asprintf(&name, "trefoilctl %s", p->command->name) < 0)
 		exit(CONTROL_REFUSED);
 	argv[p->at] = name;
 	argp_parse(&command, argc - p->at, argv + p->at, 0, NULL, p);
+	free(arguments);
 	free(name);
 }
 
@@ -241,8 +296,9 @@ int
 main(int argc, char **argv)
 {
 	const char *socket = getenv("TREFOIL_SOCKET");
-	struct parsing p = { .line.socket =
-				     socket != NULL && *socket != '\0' ? socket : CONTROL_SOCKET };
+	struct parsing p = { .line = { .socket = socket != NULL && *socket != '\0' ? socket
+										   : CONTROL_SOCKET,
+				     .limit = -1 } };
 	enum control_exit code;
 
 	argp_err_exit_status = CONTROL_USAGE;

@@ -2,7 +2,7 @@
 # bash completion for trefoilctl
 _trefoilctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='check push status counters explain mirror'
+	local commands='check diff push status counters explain geo mirror'
 	local common='--socket --json --help --usage --version'
 	local command='' i
 
@@ -22,7 +22,7 @@ _trefoilctl() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
-	-m | --message) return ;;
+	-m | --message | --limit) return ;;
 	--by)
 		mapfile -t COMPREPLY < <(compgen -W 'reason country asn rule port worker' -- "$cur")
 		return
@@ -33,8 +33,16 @@ _trefoilctl() {
 	:*) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur") ;;
 	push:-*) mapfile -t COMPREPLY < <(compgen -W "$common --message" -- "$cur") ;;
 	counters:-*) mapfile -t COMPREPLY < <(compgen -W "$common --by" -- "$cur") ;;
+	diff:-* | geo:-*) mapfile -t COMPREPLY < <(compgen -W "$common --limit" -- "$cur") ;;
 	*:-*) mapfile -t COMPREPLY < <(compgen -W "$common" -- "$cur") ;;
-	check:* | push:*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	check:* | diff:* | push:*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	geo:*)
+		if [ "$prev" = geo ]; then
+			mapfile -t COMPREPLY < <(compgen -W 'diff' -- "$cur")
+		else
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		fi
+		;;
 	mirror:*) mapfile -t COMPREPLY < <(compgen -W 'rotate status' -- "$cur") ;;
 	esac
 }
