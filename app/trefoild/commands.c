@@ -5,11 +5,10 @@
  */
 #include "commands.h"
 
-#include "base/text.h"
+#include "change_commands.h"
 #include "report.h"
 #include "report_diff.h"
 
-#include <pwd.h>
 #include <string.h>
 
 static json_t *
@@ -71,57 +70,6 @@ on_explain(void *context, const struct control_peer *peer, const json_t *request
 	return answer_or_nomem(report_explain(g, &ip));
 }
 
-static void
-name_of_peer(const struct control_peer *peer, char *buf, size_t size)
-{
-	const struct passwd *user = getpwuid(peer->uid);
-
-	if (user != NULL)
-		snprintf(buf, size, "%s", user->pw_name);
-	else
-		snprintf(buf, size, "uid %u", peer->uid);
-}
-
-static json_t *
-on_push(void *context, const struct control_peer *peer, const json_t *request)
-{
-	struct daemon *d = context;
-	const json_t *text = json_object_get(request, "text");
-	const char *name = string_of(request, "name"), *message = string_of(request, "message");
-	struct err_list errors = { .n = 0 };
-	struct daemon_policy policy = {
-		.name = name != NULL ? name : "pushed",
-		.message = message != NULL ? message : "",
-	};
-	char who[64];
-
-	if (!json_is_string(text))
-		return refuse("text", "a push needs the text of a policy");
-	if (text_has_control(policy.name)) /* it is part of rules, so of logs and evidence */
-		return refuse("name", "there is a control character in the policy's file name");
-	name_of_peer(peer, who, sizeof(who));
-	policy.text = json_string_value(text);
-	policy.size = json_string_length(text);
-	policy.who = who;
-	if (daemon_push(d, &policy, &errors) != 0)
-		return control_refuse(CONTROL_REFUSED, errors.items, errors.n);
-	return answer_or_nomem(report_status(d));
-}
-
-static json_t *
-on_geo(void *context, const struct control_peer *peer, const json_t *request)
-{
-	const char *action = string_of(request, "action");
-	struct daemon *d = context;
-	struct err_list errors = { .n = 0 };
-
-	if (action == NULL || strcmp(action, "reload") != 0)
-		return refuse("action", "geo reload is the only action");
-	if (daemon_reload_geo(d, &errors) != 0)
-		return control_refuse(CONTROL_REFUSED, errors.items, errors.n);
-	return answer_or_nomem(report_status(d));
-}
-
 static json_t *
 on_mirror(void *context, const struct control_peer *peer, const json_t *request)
 {
@@ -147,8 +95,13 @@ const struct control_command commands[] = {
 	{ "counters", on_counters },
 	{ "diff", on_diff },
 	{ "explain", on_explain },
-	{ "push", on_push },
-	{ "geo", on_geo },
+	{ "push", change_on_push },
+	{ "confirm", change_on_confirm },
+	{ "rollback", change_on_rollback },
+	{ "approve", change_on_approve },
+	{ "history", change_on_history },
+	{ "show", change_on_show },
+	{ "geo", geo_on_request },
 	{ "mirror", on_mirror },
 	{ NULL, NULL },
 };

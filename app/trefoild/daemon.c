@@ -2,6 +2,8 @@
 /* Publishing rulesets, alarms, log lines: what commands, timers and start-up share. */
 #include "daemon.h"
 
+#include "change.h"
+
 #include "base/text.h"
 
 #include <errno.h>
@@ -11,8 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-#define LOG_SIZE                2048
-#define GENERATIONS_WAITING_MAX 16
+#define LOG_SIZE 2048
 
 /* One line, whatever was quoted in it. */
 static void format_line(char *text, size_t size, const char *format, va_list args)
@@ -104,147 +105,22 @@ daemon_alarm_clear(struct daemon *d, enum alarm_kind kind)
 	d->alarms[kind][0] = '\0';
 }
 
-static bool
-is_stale(const struct daemon *d)
+bool
+daemon_has_old_data(const struct daemon *d)
 {
 	return geo_age_days(d->geo->table, time(NULL)) > d->settings->max_geo_age_days;
 }
 
-static void
-attend_stale(struct daemon *d)
+void
+daemon_attend_stale(struct daemon *d)
 {
-	if (d->is_stale)
+	if (daemon_has_old_data(d))
 		daemon_alarm(d, ALARM_STALE,
 			"the geo data is %u days old, more than max_geo_age_days = %u: push a new "
 			"table",
 			geo_age_days(d->geo->table, time(NULL)), d->settings->max_geo_age_days);
 	else
 		daemon_alarm_clear(d, ALARM_STALE);
-}
-
-/* Keep the text for the next geo table. */
-static int
-keep_text(struct daemon *d, const struct daemon_policy *policy)
-{
-	char *copy = malloc(policy->size + 1);
-
-	if (copy == NULL)
-		return -ENOMEM;
-	memcpy(copy, policy->text, policy->size);
-	copy[policy->size] = '\0';
-	free(d->policy_text);
-	d->policy_text = copy;
-	d->policy_size = policy->size;
-	return 0;
-}
-
-static struct generation *
-compile(struct daemon *d, const struct daemon_policy *text, struct err_list *errors)
-{
-	struct policy *policy = policy_parse(text->text, text->size, text->name, errors);
-	struct generation *g;
-
-	if (policy == NULL)
-		return NULL;
-	g = generation_new(d->generation + 1, policy, d->geo, is_stale(d), d->n_workers);
-	if (g == NULL)
-		err_set(err_list_next(errors), NULL, 0, NULL, "cannot compile the ruleset: %s",
-			strerror(errno));
-	return g;
-}
-
-/* Each generation that a reader may still see takes the memory of a whole ruleset. */
-static int
-make_room(struct daemon *d, struct err_list *errors)
-{
-	unsigned int n_waiting = publisher_reclaim(d->publisher);
-
-	if (n_waiting < GENERATIONS_WAITING_MAX)
-		return 0;
-	return err_set_code(err_list_next(errors), EBUSY, NULL, 0, NULL,
-		"%u older generations cannot be freed, since the mirror's disk or a worker does "
-		"not move: see trefoilctl status, then push again",
-		n_waiting);
-}
-
-int
-daemon_push(struct daemon *d, const struct daemon_policy *policy, struct err_list *errors)
-{
-	struct generation *g;
-
-	if (make_room(d, errors) != 0)
-		return -EBUSY;
-	if (d->geo == NULL)
-		return err_set_code(err_list_next(errors), ENOENT, d->settings->geo_table, 0, NULL,
-			"no geo table is loaded, so nothing can be judged: put one there "
-			"(trefoil-geo "
-			"build) and send SIGHUP");
-	g = compile(d, policy, errors);
-	if (g == NULL)
-		return -EINVAL;
-	if (keep_text(d, policy) != 0) {
-		generation_free(g);
-		return err_set_code(err_list_next(errors), ENOMEM, NULL, 0, NULL, "out of memory");
-	}
-	d->generation = g->number;
-	d->is_stale = g->ruleset->options.is_stale;
-	g->pushed_at = time(NULL);
-	text_copy(g->pushed_by, sizeof(g->pushed_by), policy->who);
-	text_copy(g->message, sizeof(g->message), policy->message);
-	publisher_set(d->publisher, g);
-	daemon_alarm_clear(d, ALARM_POLICY);
-	attend_stale(d);
-	daemon_event(d, "push",
-		"generation %u judges: policy %s (%s, sha256 %.12s), geo sha256 %.12s, by %s",
-		g->number, g->policy->name, g->policy->file, g->policy->sha256,
-		g->geo->table->sha256, g->pushed_by);
-	return 0;
-}
-
-/* The running policy once more, with the data of now. */
-static int
-push_again(struct daemon *d, const char *message, struct err_list *errors)
-{
-	const struct generation *g = publisher_get(d->publisher);
-	char *text = d->policy_text;
-	struct daemon_policy policy = { .size = d->policy_size, .message = message };
-	char name[256];
-	int status;
-
-	if (g == NULL || text == NULL)
-		return 0;
-	snprintf(name, sizeof(name), "%s", g->policy->file);
-	policy.text = text;
-	policy.name = name;
-	policy.who = "trefoild";
-	d->policy_text = NULL; /* daemon_push() keeps its own copy */
-	status = daemon_push(d, &policy, errors);
-	if (status == 0)
-		free(text);
-	else
-		d->policy_text = text;
-	return status;
-}
-
-int
-daemon_reload_geo(struct daemon *d, struct err_list *errors)
-{
-	struct geo_ref *before = d->geo, *loaded;
-	int status;
-
-	loaded = geo_ref_load(d->settings->geo_table, err_list_next(errors));
-	if (loaded == NULL)
-		return -EINVAL;
-	if (errors != NULL)
-		errors->n = errors->n_found = 0;
-	d->geo = loaded;
-	status = push_again(d, "geo reload", errors);
-	geo_ref_drop(status == 0 ? before : loaded);
-	if (status != 0)
-		d->geo = before;
-	else
-		daemon_alarm_clear(d, ALARM_GEO);
-	return status;
 }
 
 void
@@ -324,14 +200,12 @@ watch_mirror(struct daemon *d)
 void
 daemon_watch(struct daemon *d)
 {
-	struct err_list errors = { .n = 0 };
-	char text[1024];
-
 	watch_links(d);
 	watch_workers(d);
 	watch_mirror(d);
-	if (d->geo == NULL || is_stale(d) == d->is_stale)
+	if (d->geo == NULL)
 		return;
-	if (push_again(d, "the age of the geo data changed", &errors) != 0 && errors.n > 0)
-		daemon_log("%s", err_format(&errors.items[0], text, sizeof(text)));
+	daemon_attend_stale(d);
+	if (daemon_has_old_data(d) != d->is_stale)
+		change_age(d);
 }

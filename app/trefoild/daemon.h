@@ -8,6 +8,7 @@
 #include "generation.h"
 #include "publish.h"
 #include "settings/settings.h"
+#include "store/store.h"
 #include "wires.h"
 #include "worker.h"
 #include "writer.h"
@@ -17,20 +18,15 @@
 #define ALARM_SIZE 512
 
 enum alarm_kind {
-	ALARM_POLICY, /* no valid policy: closed */
-	ALARM_GEO,    /* no geo table, or it cannot be reloaded */
-	ALARM_STALE,  /* geo data older than max_geo_age_days */
-	ALARM_MIRROR, /* the mirror loses copies, or there is none */
-	ALARM_LINK,   /* a port has no link */
-	ALARM_WORKER, /* a worker does not move */
+	ALARM_POLICY,   /* no valid policy: closed */
+	ALARM_GEO,      /* no geo table, or it cannot be reloaded */
+	ALARM_STALE,    /* geo data older than max_geo_age_days */
+	ALARM_MIRROR,   /* the mirror loses copies, or there is none */
+	ALARM_LINK,     /* a port has no link */
+	ALARM_WORKER,   /* a worker does not move */
+	ALARM_STORE,    /* generations cannot be kept or read */
+	ALARM_ROLLBACK, /* a generation that was not confirmed cannot be rolled back */
 	ALARM_N
-};
-
-/* A policy's text and where it came from: compiled anew when the geo data changes. */
-struct daemon_policy {
-	const char *text;
-	size_t size;
-	const char *name, *who, *message;
 };
 
 /* What people want to hear of as it happens. */
@@ -63,7 +59,10 @@ struct daemon {
 	uint32_t generation; /* number of the newest one */
 	char *policy_text;   /* of the running generation; NULL = none */
 	size_t policy_size;
-	bool is_stale; /* what the running generation was compiled with */
+	bool is_stale;               /* what the running generation was compiled with */
+	struct store *store;         /* NULL = nothing can be kept */
+	struct store_record running; /* what is known of the running generation */
+	struct event *deadline;      /* of its confirmation; NULL until the first one */
 	struct mirror_ring **rings;
 	struct writer *writer; /* NULL = no mirror */
 	struct event_base *base;
@@ -90,15 +89,14 @@ void daemon_alarm(struct daemon *d, enum alarm_kind kind, const char *format, ..
 	__attribute__((format(printf, 3, 4)));
 void daemon_alarm_clear(struct daemon *d, enum alarm_kind kind);
 
-/* Parse, compile with the loaded table and let it judge. `name` is how errors and rules call the
- * policy. A failure leaves what runs untouched. Returns 0 or -errno, `errors` says what to do. */
-int daemon_push(struct daemon *d, const struct daemon_policy *policy, struct err_list *errors);
-
-/* Load the geo table of the settings again and compile the running policy with it. */
-int daemon_reload_geo(struct daemon *d, struct err_list *errors);
-
 /* Counters of all workers; frames the ports had no buffer for count as received and dropped. */
 void daemon_sum_workers(const struct daemon *d, struct stats_worker *sum);
+
+/* Is the loaded geo data older than max_geo_age_days? */
+bool daemon_has_old_data(const struct daemon *d);
+
+/* Raise or clear the alarm of old data. */
+void daemon_attend_stale(struct daemon *d);
 
 /* Timers: freeing of old generations; links, workers, mirror, age of the data. */
 void daemon_reclaim(struct daemon *d);

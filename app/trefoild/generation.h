@@ -22,6 +22,8 @@
 /* A geo table that several generations share. Control thread only. */
 struct geo_ref {
 	struct geo_table *table;
+	void *bytes; /* of its file, as they were verified */
+	size_t size;
 	char path[256];
 	uint64_t n_prefixes4, n_prefixes6; /* CIDR prefixes that its ranges amount to */
 	unsigned int n_users;

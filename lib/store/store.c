@@ -28,7 +28,7 @@
 struct store {
 	const struct store_disk *disk;
 	char path[STORE_PATH_SIZE], generations[STORE_PATH_SIZE], geo[STORE_PATH_SIZE];
-	int lock; /* descriptor of `path`, flock()ed */
+	int lock; /* descriptor of `generations`, flock()ed */
 	struct store_record *records;
 	size_t n_records;
 	uint32_t last_number;
@@ -47,7 +47,7 @@ make_directory(const struct store_disk *disk, const char *path)
 static int
 lock_directory(struct store *s)
 {
-	s->lock = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	s->lock = open(s->generations, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->lock < 0)
 		return -errno;
 	if (flock(s->lock, LOCK_EX | LOCK_NB) != 0)
@@ -228,13 +228,13 @@ open_directories(struct store *s, const char *path)
 	if (status == 0)
 		status = make_directory(s->disk, s->path);
 	if (status == 0)
-		status = lock_directory(s);
-	if (status == 0)
 		status = store_path(s->generations, s->path, "generations");
 	if (status == 0)
 		status = store_path(s->geo, s->path, "geo");
 	if (status == 0)
 		status = make_directory(s->disk, s->generations);
+	if (status == 0)
+		status = lock_directory(s);
 	if (status == 0)
 		status = make_directory(s->disk, s->geo);
 	return status;

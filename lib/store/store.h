@@ -53,9 +53,9 @@ struct store_record {
 	uint32_t number;
 	uint32_t parent; /* the one that judged when it was pushed, 0 = none */
 	enum store_state state;
-	char kind[16];        /* "push", "geo", "rollback", "start" */
-	char policy_name[64]; /* [policy] name */
-	char policy_file[64]; /* how errors and rules call the file */
+	char kind[16];         /* "push", "geo", "rollback", "start" */
+	char policy_name[64];  /* [policy] name */
+	char policy_file[256]; /* how errors and rules call the file */
 	char policy_sha256[SHA256_TEXT_SIZE];
 	char geo_file[256]; /* where the table came from */
 	char geo_sha256[SHA256_TEXT_SIZE];

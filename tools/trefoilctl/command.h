@@ -15,11 +15,12 @@
 /* What the command line says. */
 struct command_line {
 	const char *socket;
-	const char *argument; /* POLICY, ADDRESS or an action; NULL for commands that take none */
-	const char *second;   /* TABLE behind an action, NULL = none */
-	const char *message;  /* of push, NULL = none */
-	const char *by;       /* of counters, NULL = all */
-	long limit;           /* of diff, -1 = the daemon's */
+	const char *argument;  /* POLICY, ADDRESS or an action; NULL for commands that take none */
+	const char *second;    /* TABLE behind an action, NULL = none */
+	const char *message;   /* of push, NULL = none */
+	const char *by;        /* of counters, NULL = all */
+	long confirm_within_s; /* of push, 0 = for good */
+	long limit;            /* of diff, -1 = the daemon's */
 	bool json;
 };
 
@@ -40,6 +41,9 @@ void command_print_json(json_t *object);
 
 /* check: no daemon needed. push: the same check, then the daemon. */
 command_fn command_check, command_push;
+
+/* Generations. */
+command_fn command_confirm, command_rollback, command_approve, command_history, command_show;
 
 /* diff of a policy, geo diff of a table, against what runs. */
 command_fn command_diff, command_geo;

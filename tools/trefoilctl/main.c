@@ -14,9 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_BY    0x100
-#define KEY_LIMIT 0x101
-#define N(array)  (sizeof(array) / sizeof((array)[0]))
+#define KEY_BY       0x100
+#define KEY_LIMIT    0x101
+#define KEY_WITHIN   0x102
+#define WITHIN_MAX_S 86400
+#define N(array)     (sizeof(array) / sizeof((array)[0]))
 
 struct command {
 	const char *name;
@@ -47,6 +49,13 @@ static const struct argp_option common_options[] = {
 
 static const struct argp_option push_options[] = {
 	{ "message", 'm', "TEXT", 0, "why: kept with the generation", 0 },
+	{ "confirm-within", KEY_WITHIN, "TIME", 0,
+		"roll back by itself unless `confirm' comes in time: 90s, 10m, 2h", 0 },
+	{ 0 },
+};
+
+static const struct argp_option message_options[] = {
+	{ "message", 'm', "TEXT", 0, "why: kept with the generation", 0 },
 	{ 0 },
 };
 
@@ -69,6 +78,15 @@ static const struct command commands[] = {
 		command_diff, NULL, NULL, true },
 	{ "push", "POLICY", "check a policy and make it the running one", push_options,
 		command_push, NULL },
+	{ "confirm", "[GENERATION]", "keep what was pushed with --confirm-within", NULL,
+		command_confirm, NULL, NULL, true },
+	{ "rollback", "[GENERATION]", "go back to the generation before, or to that one",
+		message_options, command_rollback, NULL, NULL, true },
+	{ "approve", "GENERATION", "agree to what somebody else pushed", NULL, command_approve,
+		NULL },
+	{ "history", NULL, "generations, newest first", NULL, command_history, NULL },
+	{ "show", "[GENERATION]", "one generation and its policy", NULL, command_show, NULL, NULL,
+		true },
 	{ "status", NULL, "what runs: policy, data, wires, workers, mirror", NULL, command_status,
 		NULL },
 	{ "counters", NULL, "frames by reason and country, or by something else", counters_options,
@@ -102,6 +120,39 @@ check_word(const char *word, const char *const *words, const struct argp_state *
 		nearest != NULL ? "'?)" : "");
 }
 
+static long
+number_of(const char *text, long max, const char *option, const struct argp_state *state)
+{
+	char *end;
+	long value = strtol(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end != '\0' || value > max)
+		argp_error(state, "%s: '%s' is not a number from 0 to %ld", option, text, max);
+	return value;
+}
+
+/* "90s", "10m", "2h"; seconds without a unit. */
+static long
+seconds_of(const char *text, const struct argp_state *state)
+{
+	static const char units[] = "smh";
+	static const long seconds[] = { 1, 60, 3600 };
+	char *end;
+	long value = strtol(text, &end, 10);
+	const char *unit = *end != '\0' ? strchr(units, *end) : units;
+
+	if (*text < '0' || *text > '9' || unit == NULL || (*end != '\0' && end[1] != '\0') ||
+		value < 1 || value > WITHIN_MAX_S / seconds[unit - units])
+		argp_error(state, "'%s' is not a time of up to a day such as 90s, 10m or 2h", text);
+	return value * seconds[unit - units];
+}
+
+static bool
+takes_generation(const struct command *c)
+{
+	return c->argument != NULL && strstr(c->argument, "GENERATION") != NULL;
+}
+
 static void
 set_argument(struct parsing *p, const char *argument, const struct argp_state *state)
 {
@@ -120,6 +171,8 @@ set_argument(struct parsing *p, const char *argument, const struct argp_state *s
 	if (p->command->run == command_explain && ip_parse(argument, &ip) != 0)
 		argp_failure(
 			state, CONTROL_REFUSED, 0, "'%s' is not an IPv4 or IPv6 address", argument);
+	if (takes_generation(p->command))
+		(void)number_of(argument, UINT32_MAX, "GENERATION", state);
 	p->line.argument = argument;
 }
 
@@ -132,17 +185,6 @@ check_arguments(const struct parsing *p, const struct argp_state *state)
 		argp_error(state, "%s is missing", c->argument);
 	if (c->second != NULL && p->line.second == NULL)
 		argp_error(state, "%s is missing", c->second);
-}
-
-static long
-number_of(const char *text, long max, const char *option, const struct argp_state *state)
-{
-	char *end;
-	long value = strtol(text, &end, 10);
-
-	if (*text < '0' || *text > '9' || *end != '\0' || value > max)
-		argp_error(state, "%s: '%s' is not a number from 0 to %ld", option, text, max);
-	return value;
 }
 
 static error_t
@@ -177,6 +219,9 @@ parse_command(int key, char *value, struct argp_state *state)
 		break;
 	case ARGP_KEY_ARG:
 		set_argument(p, value, state);
+		break;
+	case KEY_WITHIN:
+		p->line.confirm_within_s = seconds_of(value, state);
 		break;
 	case KEY_LIMIT:
 		p->line.limit = number_of(value, 1000, "--limit", state);

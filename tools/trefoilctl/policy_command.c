@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* check and push: both read the file once and judge the very bytes that push then sends. */
+/* check. */
 #include "candidate.h"
 #include "command.h"
 #include "print.h"
@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TIMEOUT_MS 120000 /* a push may compile a full table */
-#define N(array)   (sizeof(array) / sizeof((array)[0]))
+#define N(array) (sizeof(array) / sizeof((array)[0]))
 
 /* The rule sections of a policy, as struct policy_rule has them. */
 static const char *const sections[] = { "prefix", "asn", "country", "special", "non-ip", "policy" };
@@ -102,45 +101,4 @@ command_check(const struct command_line *line)
 		print_summary(c.policy);
 	candidate_fini(&c);
 	return CONTROL_DONE;
-}
-
-static void
-print_pushed(const json_t *result, const struct policy *p)
-{
-	json_int_t generation = json_integer_value(json_object_get(result, "generation"));
-	const json_t *policy = json_object_get(result, "policy");
-	const char *name = json_string_value(json_object_get(policy, "name"));
-	const char *sha256 = json_string_value(json_object_get(policy, "sha256"));
-	char *safe_name = print_safe(name != NULL ? name : p->name);
-	char *safe_sha256 = print_safe(sha256 != NULL ? sha256 : p->sha256);
-
-	printf("generation %" JSON_INTEGER_FORMAT " is running (policy %s, sha256 %s)\n",
-		generation, safe_name, safe_sha256);
-	free(safe_name);
-	free(safe_sha256);
-}
-
-enum control_exit
-command_push(const struct command_line *line)
-{
-	const json_t *result;
-	json_t *request, *response;
-	struct candidate c;
-	enum control_exit code;
-
-	code = candidate_init(&c, line);
-	if (code != CONTROL_DONE)
-		return code;
-	request = json_pack("{s:s, s:s, s:s%, s:s*}", "command", "push", "name",
-		candidate_base_name(line->argument), "text", c.text, c.size, "message",
-		line->message);
-	code = command_ask(line, request, TIMEOUT_MS, &response, &result);
-	if (code == CONTROL_DONE && line->json)
-		command_print_json(json_deep_copy(result));
-	else if (code == CONTROL_DONE)
-		print_pushed(result, c.policy);
-	if (code == CONTROL_DONE)
-		json_decref(response);
-	candidate_fini(&c);
-	return code;
 }

@@ -2,7 +2,7 @@
 # bash completion for trefoilctl
 _trefoilctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='check diff push status counters explain geo mirror'
+	local commands='check diff push confirm rollback approve history show status counters explain geo mirror'
 	local common='--socket --json --help --usage --version'
 	local command='' i
 
@@ -22,7 +22,7 @@ _trefoilctl() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
-	-m | --message | --limit) return ;;
+	-m | --message | --limit | --confirm-within) return ;;
 	--by)
 		mapfile -t COMPREPLY < <(compgen -W 'reason country asn rule port worker' -- "$cur")
 		return
@@ -31,7 +31,8 @@ _trefoilctl() {
 	case $command:$cur in
 	:-*) mapfile -t COMPREPLY < <(compgen -W "$common" -- "$cur") ;;
 	:*) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur") ;;
-	push:-*) mapfile -t COMPREPLY < <(compgen -W "$common --message" -- "$cur") ;;
+	push:-*) mapfile -t COMPREPLY < <(compgen -W "$common --message --confirm-within" -- "$cur") ;;
+	rollback:-*) mapfile -t COMPREPLY < <(compgen -W "$common --message" -- "$cur") ;;
 	counters:-*) mapfile -t COMPREPLY < <(compgen -W "$common --by" -- "$cur") ;;
 	diff:-* | geo:-*) mapfile -t COMPREPLY < <(compgen -W "$common --limit" -- "$cur") ;;
 	*:-*) mapfile -t COMPREPLY < <(compgen -W "$common" -- "$cur") ;;

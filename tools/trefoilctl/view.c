@@ -278,6 +278,8 @@ view_status(const json_t *result, FILE *out)
 		{ "  pushed at", "policy.pushed_at", TEXT },
 		{ "  message", "policy.message", TEXT },
 		{ "  confirmed", "policy.confirmed", TEXT },
+		{ "  time left", "policy.confirm_left_s", DURATION },
+		{ "waiting", "waiting", TEXT },
 		{ "geo table", "geo.file", TEXT },
 		{ "  sha256", "geo.sha256", TEXT },
 		{ "  built at", "geo.built_at", TEXT },

@@ -19,3 +19,7 @@ void view_counters(const json_t *result, const char *by, FILE *out);
 void view_diff(const json_t *result, FILE *out);
 void view_explain(const json_t *result, FILE *out);
 void view_mirror(const json_t *result, FILE *out);
+
+/* The generations, newest first; one with its policy. To standard output. */
+void view_history(const json_t *result);
+void view_show(const json_t *result);
