@@ -8,6 +8,7 @@
 #include "change_commands.h"
 #include "report.h"
 #include "report_diff.h"
+#include "report_explain.h"
 
 #include <string.h>
 
@@ -60,14 +61,17 @@ on_explain(void *context, const struct control_peer *peer, const json_t *request
 {
 	const struct daemon *d = context;
 	const struct generation *g = publisher_get(d->publisher);
-	const char *address = string_of(request, "address");
-	struct ip_addr ip;
+	struct explain_question question;
+	json_t *result;
+	struct err e;
 
-	if (address == NULL || ip_parse(address, &ip) != 0)
-		return refuse("address", "not an IPv4 or IPv6 address");
+	if (explain_question_parse(request, &question, &e) != 0)
+		return control_refuse(CONTROL_REFUSED, &e, 1);
+	result = g != NULL ? report_explain(g, &question) : NULL;
+	explain_question_fini(&question);
 	if (g == NULL)
 		return refuse(NULL, "no policy is running: everything is dropped (no-policy)");
-	return answer_or_nomem(report_explain(g, &ip));
+	return answer_or_nomem(result);
 }
 
 static json_t *

@@ -101,14 +101,6 @@ command_status(const struct command_line *line)
 }
 
 enum control_exit
-command_explain(const struct command_line *line)
-{
-	json_t *request = json_pack("{s:s, s:s}", "command", "explain", "address", line->argument);
-
-	return ask_and_show(line, request, view_explain);
-}
-
-enum control_exit
 command_mirror(const struct command_line *line)
 {
 	json_t *request = json_pack("{s:s, s:s}", "command", "mirror", "action", line->argument);

@@ -21,6 +21,10 @@ struct command_line {
 	const char *by;        /* of counters, NULL = all */
 	long confirm_within_s; /* of push, 0 = for good */
 	long limit;            /* of diff, -1 = the daemon's */
+	const char *source, *protocol, *direction; /* of explain, NULL = the daemon's */
+	long source_port, port;                    /* of explain, -1 = none */
+	const char *pcap; /* of explain, NULL = an address is asked about */
+	long packet;      /* in it, from 1; 0 = not given */
 	bool json;
 };
 

@@ -11,6 +11,7 @@
 #include <argp.h>
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,16 @@
 #define KEY_LIMIT    0x101
 #define KEY_WITHIN   0x102
 #define WITHIN_MAX_S 86400
-#define N(array)     (sizeof(array) / sizeof((array)[0]))
+enum explain_key {
+	KEY_SOURCE = 0x110,
+	KEY_PROTOCOL,
+	KEY_SPORT,
+	KEY_DPORT,
+	KEY_DIRECTION,
+	KEY_PCAP,
+	KEY_PACKET,
+};
+#define N(array) (sizeof(array) / sizeof((array)[0]))
 
 struct command {
 	const char *name;
@@ -69,6 +79,19 @@ static const struct argp_option diff_options[] = {
 	{ 0 },
 };
 
+static const struct argp_option explain_options[] = {
+	{ "source", KEY_SOURCE, "ADDRESS", 0, "where the packet comes from", 0 },
+	{ "protocol", KEY_PROTOCOL, "NAME", 0, "one of tcp (default), udp, sctp, icmp, esp", 0 },
+	{ "sport", KEY_SPORT, "N", 0, "source port", 0 },
+	{ "dport", KEY_DPORT, "N", 0, "destination port", 0 },
+	{ "direction", KEY_DIRECTION, "WHICH", 0, "outbound (default) or inbound", 0 },
+	{ "pcap", KEY_PCAP, "FILE", 0, "ask about a packet of a capture instead of ADDRESS", 0 },
+	{ "packet", KEY_PACKET, "N", 0, "which one, from 1", 0 },
+	{ 0 },
+};
+
+static const char *const protocol_words[] = { "esp", "icmp", "sctp", "tcp", "udp", NULL };
+static const char *const direction_words[] = { "inbound", "outbound", NULL };
 static const char *const geo_actions[] = { "diff", NULL };
 static const char *const actions[] = { "rotate", "status", NULL };
 
@@ -91,8 +114,8 @@ static const struct command commands[] = {
 		NULL },
 	{ "counters", NULL, "frames by reason and country, or by something else", counters_options,
 		command_counters, NULL },
-	{ "explain", "ADDRESS", "what happens to a destination, and by which rule", NULL,
-		command_explain, NULL },
+	{ "explain", "[ADDRESS]", "what happens to a packet, and by which rule", explain_options,
+		command_explain, NULL, NULL, true },
 	{ "geo", "diff", "what a geo table would change", diff_options, command_geo, geo_actions,
 		"TABLE", false },
 	{ "mirror", "rotate|status", "begin a new capture file, or show the mirror", NULL,
@@ -176,6 +199,24 @@ set_argument(struct parsing *p, const char *argument, const struct argp_state *s
 	p->line.argument = argument;
 }
 
+/* Either an address or a packet of a capture. */
+static void
+check_explain(const struct command_line *line, const struct argp_state *state)
+{
+	bool has_tuple = line->source != NULL || line->protocol != NULL || line->source_port >= 0 ||
+			 line->port >= 0;
+
+	if (line->argument == NULL && line->pcap == NULL)
+		argp_error(state, "ADDRESS, or --pcap and --packet, is missing");
+	if (line->argument != NULL && line->pcap != NULL)
+		argp_error(state, "ADDRESS and --pcap exclude each other");
+	if (line->pcap != NULL && (has_tuple || line->packet == 0))
+		argp_error(state, has_tuple ? "--pcap needs --packet alone"
+					    : "--packet is missing: packets count from 1");
+	if (line->pcap == NULL && line->packet != 0)
+		argp_error(state, "--packet needs --pcap");
+}
+
 static void
 check_arguments(const struct parsing *p, const struct argp_state *state)
 {
@@ -185,6 +226,8 @@ check_arguments(const struct parsing *p, const struct argp_state *state)
 		argp_error(state, "%s is missing", c->argument);
 	if (c->second != NULL && p->line.second == NULL)
 		argp_error(state, "%s is missing", c->second);
+	if (c->run == command_explain)
+		check_explain(&p->line, state);
 }
 
 static error_t
@@ -198,6 +241,40 @@ parse_common(int key, char *value, struct argp_state *state)
 		p->line.json = true;
 	else
 		return ARGP_ERR_UNKNOWN;
+	return 0;
+}
+
+/* Of explain. */
+static error_t
+parse_explain(int key, char *value, struct command_line *line, const struct argp_state *state)
+{
+	switch (key) {
+	case KEY_SOURCE:
+		line->source = value;
+		break;
+	case KEY_PROTOCOL:
+		check_word(value, protocol_words, state);
+		line->protocol = value;
+		break;
+	case KEY_SPORT:
+		line->source_port = number_of(value, UINT16_MAX, "--sport", state);
+		break;
+	case KEY_DPORT:
+		line->port = number_of(value, UINT16_MAX, "--dport", state);
+		break;
+	case KEY_DIRECTION:
+		check_word(value, direction_words, state);
+		line->direction = value;
+		break;
+	case KEY_PCAP:
+		line->pcap = value;
+		break;
+	case KEY_PACKET:
+		line->packet = number_of(value, LONG_MAX, "--packet", state);
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
 	return 0;
 }
 
@@ -230,7 +307,7 @@ parse_command(int key, char *value, struct argp_state *state)
 		check_arguments(p, state);
 		break;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return parse_explain(key, value, &p->line, state);
 	}
 	return 0;
 }
@@ -343,7 +420,9 @@ main(int argc, char **argv)
 	const char *socket = getenv("TREFOIL_SOCKET");
 	struct parsing p = { .line = { .socket = socket != NULL && *socket != '\0' ? socket
 										   : CONTROL_SOCKET,
-				     .limit = -1 } };
+				     .limit = -1,
+				     .source_port = -1,
+				     .port = -1 } };
 	enum control_exit code;
 
 	argp_err_exit_status = CONTROL_USAGE;

@@ -22,7 +22,19 @@ _trefoilctl() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
-	-m | --message | --limit | --confirm-within) return ;;
+	-m | --message | --limit | --confirm-within | --source | --sport | --dport | --packet) return ;;
+	--pcap)
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
+	--protocol)
+		mapfile -t COMPREPLY < <(compgen -W 'tcp udp sctp icmp esp' -- "$cur")
+		return
+		;;
+	--direction)
+		mapfile -t COMPREPLY < <(compgen -W 'outbound inbound' -- "$cur")
+		return
+		;;
 	--by)
 		mapfile -t COMPREPLY < <(compgen -W 'reason country asn rule port worker' -- "$cur")
 		return
@@ -34,6 +46,10 @@ _trefoilctl() {
 	push:-*) mapfile -t COMPREPLY < <(compgen -W "$common --message --confirm-within" -- "$cur") ;;
 	rollback:-*) mapfile -t COMPREPLY < <(compgen -W "$common --message" -- "$cur") ;;
 	counters:-*) mapfile -t COMPREPLY < <(compgen -W "$common --by" -- "$cur") ;;
+	explain:-*)
+		mapfile -t COMPREPLY < <(compgen -W "$common --source --protocol --sport --dport
+			--direction --pcap --packet" -- "$cur")
+		;;
 	diff:-* | geo:-*) mapfile -t COMPREPLY < <(compgen -W "$common --limit" -- "$cur") ;;
 	*:-*) mapfile -t COMPREPLY < <(compgen -W "$common" -- "$cur") ;;
 	check:* | diff:* | push:*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
