@@ -9,6 +9,7 @@
 #include "report.h"
 #include "report_diff.h"
 #include "report_explain.h"
+#include "watch.h"
 
 #include <string.h>
 
@@ -75,6 +76,14 @@ on_explain(void *context, const struct control_peer *peer, const json_t *request
 }
 
 static json_t *
+on_watch(void *context, const struct control_peer *peer, const json_t *request)
+{
+	const struct daemon *d = context;
+
+	return watch_answer(d->watch, request);
+}
+
+static json_t *
 on_mirror(void *context, const struct control_peer *peer, const json_t *request)
 {
 	const char *action = string_of(request, "action");
@@ -107,5 +116,6 @@ const struct control_command commands[] = {
 	{ "show", change_on_show },
 	{ "geo", geo_on_request },
 	{ "mirror", on_mirror },
+	{ "watch", on_watch },
 	{ NULL, NULL },
 };

@@ -74,7 +74,8 @@ struct daemon {
 	unsigned int n_listeners;
 	uint64_t n_events;
 	struct traffic *traffic; /* of the last hour */
-	struct event *observe;   /* the timer of observe.h */
+	struct watch *watch;     /* the last events */
+	struct observe *observe; /* what feeds them: observe.h */
 };
 
 /* Say what happened: a line of the log, and to every listener. */

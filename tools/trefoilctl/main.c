@@ -27,6 +27,8 @@ enum explain_key {
 	KEY_DIRECTION,
 	KEY_PCAP,
 	KEY_PACKET,
+	KEY_SINCE,
+	KEY_COUNT,
 };
 #define N(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -90,6 +92,12 @@ static const struct argp_option explain_options[] = {
 	{ 0 },
 };
 
+static const struct argp_option watch_options[] = {
+	{ "since", KEY_SINCE, "N", 0, "begin behind event N; 0 = the oldest that is kept", 0 },
+	{ "count", KEY_COUNT, "N", 0, "end after N events", 0 },
+	{ 0 },
+};
+
 static const char *const protocol_words[] = { "esp", "icmp", "sctp", "tcp", "udp", NULL };
 static const char *const direction_words[] = { "inbound", "outbound", NULL };
 static const char *const geo_actions[] = { "diff", NULL };
@@ -120,6 +128,10 @@ static const struct command commands[] = {
 		"TABLE", false },
 	{ "mirror", "rotate|status", "begin a new capture file, or show the mirror", NULL,
 		command_mirror, actions },
+	{ "top", NULL, "live screen of rates by country, AS, reason and worker", NULL, command_top,
+		NULL },
+	{ "watch", NULL, "events as they happen: pushes, links, alarms, losses", watch_options,
+		command_watch, NULL },
 };
 
 /* Is `word` one of `words`, which NULL ends? Else a usage error with the nearest one. */
@@ -306,6 +318,12 @@ parse_command(int key, char *value, struct argp_state *state)
 	case ARGP_KEY_END:
 		check_arguments(p, state);
 		break;
+	case KEY_SINCE:
+		p->line.since = number_of(value, LONG_MAX, "--since", state);
+		break;
+	case KEY_COUNT:
+		p->line.count = number_of(value, LONG_MAX, "--count", state);
+		break;
 	default:
 		return parse_explain(key, value, &p->line, state);
 	}
@@ -422,7 +440,9 @@ main(int argc, char **argv)
 										   : CONTROL_SOCKET,
 				     .limit = -1,
 				     .source_port = -1,
-				     .port = -1 } };
+				     .port = -1,
+				     .since = -1,
+				     .count = -1 } };
 	enum control_exit code;
 
 	argp_err_exit_status = CONTROL_USAGE;

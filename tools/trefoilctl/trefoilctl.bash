@@ -2,7 +2,7 @@
 # bash completion for trefoilctl
 _trefoilctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='check diff push confirm rollback approve history show status counters explain geo mirror'
+	local commands='check diff push confirm rollback approve history show status counters explain geo mirror top watch'
 	local common='--socket --json --help --usage --version'
 	local command='' i
 
@@ -22,7 +22,7 @@ _trefoilctl() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
-	-m | --message | --limit | --confirm-within | --source | --sport | --dport | --packet) return ;;
+	-m | --message | --limit | --confirm-within | --source | --sport | --dport | --packet | --since | --count) return ;;
 	--pcap)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
@@ -46,6 +46,7 @@ _trefoilctl() {
 	push:-*) mapfile -t COMPREPLY < <(compgen -W "$common --message --confirm-within" -- "$cur") ;;
 	rollback:-*) mapfile -t COMPREPLY < <(compgen -W "$common --message" -- "$cur") ;;
 	counters:-*) mapfile -t COMPREPLY < <(compgen -W "$common --by" -- "$cur") ;;
+	watch:-*) mapfile -t COMPREPLY < <(compgen -W "$common --since --count" -- "$cur") ;;
 	explain:-*)
 		mapfile -t COMPREPLY < <(compgen -W "$common --source --protocol --sport --dport
 			--direction --pcap --packet" -- "$cur")
