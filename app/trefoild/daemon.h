@@ -24,6 +24,7 @@ enum alarm_kind {
 	ALARM_MIRROR,   /* the mirror loses copies, or there is none */
 	ALARM_LINK,     /* a port has no link */
 	ALARM_WORKER,   /* a worker does not move */
+	ALARM_ACCESS,   /* a push needs approvals that nobody can give */
 	ALARM_STORE,    /* generations cannot be kept or read */
 	ALARM_ROLLBACK, /* a generation that was not confirmed cannot be rolled back */
 	ALARM_N

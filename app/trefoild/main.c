@@ -5,6 +5,7 @@
  * Order: nothing is forwarded before a ruleset judges; at the end workers stop first, then the
  * writer takes what is left in the rings.
  */
+#include "access.h"
 #include "change.h"
 #include "commands.h"
 #include "daemon.h"
@@ -345,6 +346,11 @@ run(struct daemon *d, struct err *e)
 
 	if (server == NULL)
 		return -errno;
+	status = access_start(d, server, e);
+	if (status != 0) {
+		control_server_free(server);
+		return status;
+	}
 	change_start(d);
 	status = forward(d, e);
 	control_server_free(server);

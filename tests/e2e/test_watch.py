@@ -45,7 +45,7 @@ class Watch:
 def test_events_as_they_happen():
     with Network(hosts=False), Daemon() as d, Watch(d, "watch", "--since", "0") as lines, \
             Watch(d, "watch", "--since", "0", "--json") as objects:
-        lines.wait_for("push", "generation 1 judges")
+        lines.wait_for("start", "generation 1 judges")
         d.push(POLICY + "# again\n")
         lines.wait_for("push", "generation 2 judges", "e2e")
         event = json.loads(objects.wait_for("generation 2 judges"))

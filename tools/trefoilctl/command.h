@@ -15,6 +15,8 @@
 /* What the command line says. */
 struct command_line {
 	const char *socket;
+	bool socket_is_set;    /* by --socket */
+	const char *host;      /* ssh://USER@HOST, NULL = here */
 	const char *argument;  /* POLICY, ADDRESS or an action; NULL for commands that take none */
 	const char *second;    /* TABLE behind an action, NULL = none */
 	const char *message;   /* of push, NULL = none */

@@ -3,6 +3,7 @@
  * word for a mistyped one. */
 #include "command.h"
 
+#include "remote.h"
 #include "view.h"
 
 #include "base/ip.h"
@@ -54,6 +55,9 @@ const char *argp_program_version = "trefoilctl " TREFOIL_VERSION;
 static const struct argp_option common_options[] = {
 	{ "socket", 's', "PATH", 0,
 		"control socket of the daemon (default: $TREFOIL_SOCKET or " CONTROL_SOCKET ")",
+		0 },
+	{ "host", 'H', "URL", 0,
+		"the daemon of another host: ssh://[USER@]HOST[:PORT]; ssh runs trefoilctl there",
 		0 },
 	{ "json", 'j', NULL, 0, "print one JSON object on one line", 0 },
 	{ 0 },
@@ -126,6 +130,8 @@ static const struct command commands[] = {
 		command_explain, NULL, NULL, true },
 	{ "geo", "diff", "what a geo table would change", diff_options, command_geo, geo_actions,
 		"TABLE", false },
+	{ "relay", NULL, "carry the protocol over standard input and output, for --host", NULL,
+		command_relay, NULL },
 	{ "mirror", "rotate|status", "begin a new capture file, or show the mirror", NULL,
 		command_mirror, actions },
 	{ "top", NULL, "live screen of rates by country, AS, reason and worker", NULL, command_top,
@@ -247,9 +253,14 @@ parse_common(int key, char *value, struct argp_state *state)
 {
 	struct parsing *p = state->input;
 
-	if (key == 's')
+	if (key == 's') {
 		p->line.socket = value;
-	else if (key == 'j')
+		p->line.socket_is_set = true;
+	} else if (key == 'H') {
+		if (!remote_is_url(value))
+			argp_error(state, "'%s' is not ssh://[USER@]HOST[:PORT]", value);
+		p->line.host = value;
+	} else if (key == 'j')
 		p->line.json = true;
 	else
 		return ARGP_ERR_UNKNOWN;

@@ -7,6 +7,7 @@
 #include "command.h"
 #include "print.h"
 #include "rates.h"
+#include "remote.h"
 
 #include <ncurses.h>
 #include <stdlib.h>
@@ -64,7 +65,7 @@ sample_take(struct top *top, struct sample *s, json_t *request)
 	struct err_list errors = { .n = 0 };
 	json_t *response;
 	struct err e;
-	int status = control_call(top->line->socket, request, TIMEOUT_MS, &response, &e);
+	int status = remote_call(top->line, request, TIMEOUT_MS, &response, &e);
 
 	json_decref(request);
 	if (status != 0) {

@@ -2,14 +2,14 @@
 # bash completion for trefoilctl
 _trefoilctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='check diff push confirm rollback approve history show status counters explain geo mirror top watch'
-	local common='--socket --json --help --usage --version'
+	local commands='check diff push confirm rollback approve history show status counters explain geo mirror relay top watch'
+	local common='--socket --host --json --help --usage --version'
 	local command='' i
 
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		-s | --socket) ((i++)) ;;
+		-s | --socket | -H | --host) ((i++)) ;;
 		-*) ;;
 		*)
 			command=${COMP_WORDS[i]}
@@ -22,7 +22,7 @@ _trefoilctl() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
-	-m | --message | --limit | --confirm-within | --source | --sport | --dport | --packet | --since | --count) return ;;
+	-m | --message | -H | --host | --limit | --confirm-within | --source | --sport | --dport | --packet | --since | --count) return ;;
 	--pcap)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return

@@ -60,7 +60,9 @@ struct settings {
 	unsigned int mirror_rotate_s;
 	/* [access]: unix groups */
 	char operators[33];
+	char approvers[33]; /* "" = the operators */
 	char auditors[33];
+	char viewers[33];
 	unsigned int approvals;
 };
 
