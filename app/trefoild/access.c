@@ -2,6 +2,8 @@
 /* Groups to roles, commands to roles. Groups are looked up when asked: they may be made any time. */
 #include "access.h"
 
+#include "audit_log.h"
+
 #include <errno.h>
 #include <grp.h>
 #include <string.h>
@@ -94,7 +96,8 @@ access_is_change(const json_t *request)
 {
 	if (strcmp(text_of(request, "command"), "mirror") == 0)
 		return strcmp(text_of(request, "action"), "rotate") == 0;
-	return (access_needed(request) & ACCESS_VIEWER) == 0;
+	return json_is_string(json_object_get(request, "command")) &&
+	       (access_needed(request) & ACCESS_VIEWER) == 0;
 }
 
 static json_t *
@@ -116,12 +119,23 @@ guard(void *context, const struct control_peer *peer, const json_t *request)
 	if (roles == 0)
 		return refuse("join a group such as", "", d->settings->viewers);
 	needed = request != NULL ? access_needed(request) : roles;
+	if (request != NULL)
+		audit_log_before(d->audit);
 	if ((roles & needed) != 0)
 		return NULL;
 	return refuse("needs the group", text_of(request, "command"),
 		needed & ACCESS_OPERATOR   ? d->settings->operators
 		: needed & ACCESS_APPROVER ? approvers_of(d->settings)
 					   : d->settings->auditors);
+}
+
+static void
+note(void *context, const struct control_peer *peer, const json_t *request, const json_t *response)
+{
+	const struct daemon *d = context;
+
+	if (access_is_change(request))
+		audit_log_command(d->audit, peer, request, response);
 }
 
 int
@@ -132,6 +146,9 @@ access_start(struct daemon *d, struct control_server *server, struct err *e)
 	size_t i;
 	int status;
 
+	d->audit = audit_log_new(d);
+	if (d->audit == NULL)
+		return err_set_code(e, ENOMEM, NULL, 0, NULL, "out of memory");
 	for (i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
 		if (getgrnam(groups[i]) == NULL)
 			daemon_log("[access] there is no group '%s': nobody has a role by it",
@@ -140,7 +157,7 @@ access_start(struct daemon *d, struct control_server *server, struct err *e)
 		daemon_alarm(d, ALARM_ACCESS,
 			"approvals = %u, but there is no group '%s': nobody can approve a push",
 			d->settings->approvals, approvers_of(d->settings));
-	status = control_server_guard(server, guard, NULL);
+	status = control_server_guard(server, guard, note);
 	if (status != 0)
 		err_set_code(e, -status, d->settings->socket, 0, NULL, "cannot change its mode: %s",
 			strerror(-status));

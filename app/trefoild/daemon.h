@@ -24,6 +24,7 @@ enum alarm_kind {
 	ALARM_MIRROR,   /* the mirror loses copies, or there is none */
 	ALARM_LINK,     /* a port has no link */
 	ALARM_WORKER,   /* a worker does not move */
+	ALARM_AUDIT,    /* the audit log cannot be written */
 	ALARM_ACCESS,   /* a push needs approvals that nobody can give */
 	ALARM_STORE,    /* generations cannot be kept or read */
 	ALARM_ROLLBACK, /* a generation that was not confirmed cannot be rolled back */
@@ -60,7 +61,8 @@ struct daemon {
 	uint32_t generation; /* number of the newest one */
 	char *policy_text;   /* of the running generation; NULL = none */
 	size_t policy_size;
-	bool is_stale;               /* what the running generation was compiled with */
+	bool is_stale; /* what the running generation was compiled with */
+	struct audit_log *audit;
 	struct store *store;         /* NULL = nothing can be kept */
 	struct store_record running; /* what is known of the running generation */
 	struct event *deadline;      /* of its confirmation; NULL until the first one */

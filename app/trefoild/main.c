@@ -6,6 +6,7 @@
  * writer takes what is left in the rings.
  */
 #include "access.h"
+#include "audit_log.h"
 #include "change.h"
 #include "commands.h"
 #include "daemon.h"
@@ -372,6 +373,7 @@ daemon_fini(struct daemon *d)
 	if (d->deadline != NULL)
 		event_free(d->deadline);
 	store_close(d->store);
+	audit_log_free(d->audit);
 	geo_ref_drop(d->geo);
 	if (d->base != NULL)
 		event_base_free(d->base);
