@@ -2,7 +2,10 @@
 /* From a text to the generation that judges. */
 #include "enact.h"
 
+#include "room.h"
+
 #include "base/text.h"
+#include "ruleset/verify.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -51,8 +54,10 @@ enact_compile(struct daemon *d, uint32_t number, const struct enact_text *text, 
 	struct policy *policy;
 	struct generation *g;
 
-	if (make_room(d, errors) != 0)
+	if (make_room(d, errors) != 0 || room_check(d, geo->table, err_list_next(errors)) != 0)
 		return NULL;
+	if (errors != NULL)
+		errors->n = errors->n_found = 0;
 	policy = policy_parse(text->text, text->size, text->name, errors);
 	if (policy == NULL)
 		return NULL;
@@ -60,6 +65,11 @@ enact_compile(struct daemon *d, uint32_t number, const struct enact_text *text, 
 	if (g == NULL)
 		err_set(err_list_next(errors), NULL, 0, NULL, "cannot compile the ruleset: %s",
 			strerror(errno));
+	if (g == NULL || ruleset_verify(g->ruleset, err_list_next(errors)) != 0) {
+		generation_free(g);
+		return NULL;
+	}
+	errors->n = errors->n_found = 0;
 	return g;
 }
 
