@@ -2,6 +2,8 @@
 /* Proposals, approvals, confirmations, rollbacks. */
 #include "change.h"
 
+#include "geo_change.h"
+
 #include "base/text.h"
 
 #include <errno.h>
@@ -145,6 +147,8 @@ settle(struct daemon *d, struct generation *g, const struct enact_text *text,
 	int status = 0;
 
 	fill_record(&record, d, g, change);
+	if (change->geo != NULL && record.n_needed == 0 && strcmp(change->kind, "geo") == 0)
+		record.n_needed = geo_change_is_large(d, g, &record) ? 1 : 0;
 	if (record.n_needed > 0)
 		record.state = STORE_WAITING;
 	else

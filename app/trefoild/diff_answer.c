@@ -88,8 +88,8 @@ decode(const char *text, size_t length, size_t *size)
 	return bytes;
 }
 
-static struct geo_ref *
-parse_table(const json_t *table, const char *name, struct err *e)
+struct geo_ref *
+diff_parse_table(const json_t *table, const char *name, struct err *e)
 {
 	struct geo_ref *ref = NULL;
 	uint8_t *bytes;
@@ -118,7 +118,7 @@ diff_table(struct daemon *d, const json_t *request, size_t limit)
 
 	if (!json_is_string(table))
 		return refuse("table", "a diff of data needs the bytes of a table in base64");
-	geo = parse_table(table, name != NULL ? name : "candidate", &e);
+	geo = diff_parse_table(table, name != NULL ? name : "candidate", &e);
 	if (geo == NULL)
 		return control_refuse(CONTROL_REFUSED, &e, 1);
 	policy = policy_parse(

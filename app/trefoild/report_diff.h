@@ -40,3 +40,6 @@ int comparison_check(const struct comparison *c, const struct blast_radius *radi
 /* Answers {"command":"diff"}: "text" of a policy (and "name"), or "table" with the bytes of a geo
  * table in base64; neither = the policy file of trefoild.ini. "limit" = rows of each list. */
 json_t *diff_answer(struct daemon *d, const json_t *request);
+
+/* A table of a request: base64 of the bytes of its file. NULL, `e` says why. */
+struct geo_ref *diff_parse_table(const json_t *table, const char *name, struct err *e);

@@ -62,6 +62,34 @@ base64(const char *bytes, size_t size)
 	return text;
 }
 
+/* Shows what a change of data came to. */
+static enum control_exit
+ask_change(const struct command_line *line, json_t *request)
+{
+	const json_t *result, *change;
+	json_t *response;
+	enum control_exit code;
+
+	if (request != NULL && line->message != NULL)
+		json_object_set_new(request, "message", json_string(line->message));
+	code = command_ask(line, request, TIMEOUT_MS, &response, &result);
+	if (code != CONTROL_DONE)
+		return code;
+	change = json_object_get(result, "change");
+	if (line->json)
+		command_print_json(json_deep_copy(result));
+	else if (!json_is_object(change))
+		view_geo(result);
+	else
+		printf("generation %" JSON_INTEGER_FORMAT " %s\n",
+			json_integer_value(json_object_get(change, "generation")),
+			json_is_true(json_object_get(change, "waiting"))
+				? "waits for approval: see trefoilctl show"
+				: "is running");
+	json_decref(response);
+	return CONTROL_DONE;
+}
+
 enum control_exit
 command_geo(const struct command_line *line)
 {
@@ -70,6 +98,9 @@ command_geo(const struct command_line *line)
 	enum control_exit code;
 	size_t size = 0;
 
+	if (line->second == NULL)
+		return ask_change(
+			line, json_pack("{s:s, s:s}", "command", "geo", "action", line->argument));
 	bytes = candidate_read(line->second, TABLE_SIZE_MAX, &size, &errors);
 	if (bytes != NULL)
 		text = base64(bytes, size);
@@ -79,8 +110,13 @@ command_geo(const struct command_line *line)
 			err_set(err_list_next(&errors), NULL, 0, NULL, "out of memory");
 		return command_fail(line, CONTROL_REFUSED, &errors);
 	}
-	code = ask(line, json_pack("{s:s, s:s, s:s}", "command", "diff", "name",
-				 candidate_base_name(line->second), "table", text));
+	if (strcmp(line->argument, "push") == 0)
+		code = ask_change(
+			line, json_pack("{s:s, s:s, s:s, s:s}", "command", "geo", "action", "push",
+				      "name", candidate_base_name(line->second), "table", text));
+	else
+		code = ask(line, json_pack("{s:s, s:s, s:s}", "command", "diff", "name",
+					 candidate_base_name(line->second), "table", text));
 	free(text);
 	return code;
 }

@@ -104,7 +104,13 @@ static const struct argp_option watch_options[] = {
 
 static const char *const protocol_words[] = { "esp", "icmp", "sctp", "tcp", "udp", NULL };
 static const char *const direction_words[] = { "inbound", "outbound", NULL };
-static const char *const geo_actions[] = { "diff", NULL };
+static const struct argp_option geo_options[] = {
+	{ "limit", KEY_LIMIT, "N", 0, "of diff: rows and ranges of each list (default 20)", 0 },
+	{ "message", 'm', "TEXT", 0, "of push, rollback: why, kept with the generation", 0 },
+	{ 0 },
+};
+
+static const char *const geo_actions[] = { "diff", "push", "reload", "rollback", "status", NULL };
 static const char *const actions[] = { "rotate", "status", NULL };
 
 static const struct command commands[] = {
@@ -128,8 +134,8 @@ static const struct command commands[] = {
 		command_counters, NULL },
 	{ "explain", "[ADDRESS]", "what happens to a packet, and by which rule", explain_options,
 		command_explain, NULL, NULL, true },
-	{ "geo", "diff", "what a geo table would change", diff_options, command_geo, geo_actions,
-		"TABLE", false },
+	{ "geo", "ACTION", "diff or push a TABLE; reload, rollback, status", geo_options,
+		command_geo, geo_actions, "TABLE", false },
 	{ "relay", NULL, "carry the protocol over standard input and output, for --host", NULL,
 		command_relay, NULL },
 	{ "mirror", "rotate|status", "begin a new capture file, or show the mirror", NULL,
@@ -235,6 +241,12 @@ check_explain(const struct command_line *line, const struct argp_state *state)
 		argp_error(state, "--packet needs --pcap");
 }
 
+static bool
+takes_table(const char *action)
+{
+	return strcmp(action, "diff") == 0 || strcmp(action, "push") == 0;
+}
+
 static void
 check_arguments(const struct parsing *p, const struct argp_state *state)
 {
@@ -242,8 +254,10 @@ check_arguments(const struct parsing *p, const struct argp_state *state)
 
 	if (c->argument != NULL && p->line.argument == NULL && !c->is_optional)
 		argp_error(state, "%s is missing", c->argument);
-	if (c->second != NULL && p->line.second == NULL)
+	if (c->second != NULL && p->line.second == NULL && takes_table(p->line.argument))
 		argp_error(state, "%s is missing", c->second);
+	if (p->line.second != NULL && !takes_table(p->line.argument))
+		argp_error(state, "'%s' is one argument too many", p->line.second);
 	if (c->run == command_explain)
 		check_explain(&p->line, state);
 }

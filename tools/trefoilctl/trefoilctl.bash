@@ -51,12 +51,12 @@ _trefoilctl() {
 		mapfile -t COMPREPLY < <(compgen -W "$common --source --protocol --sport --dport
 			--direction --pcap --packet" -- "$cur")
 		;;
-	diff:-* | geo:-*) mapfile -t COMPREPLY < <(compgen -W "$common --limit" -- "$cur") ;;
+	diff:-* | geo:-*) mapfile -t COMPREPLY < <(compgen -W "$common --limit --message" -- "$cur") ;;
 	*:-*) mapfile -t COMPREPLY < <(compgen -W "$common" -- "$cur") ;;
 	check:* | diff:* | push:*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	geo:*)
 		if [ "$prev" = geo ]; then
-			mapfile -t COMPREPLY < <(compgen -W 'diff' -- "$cur")
+			mapfile -t COMPREPLY < <(compgen -W 'diff push reload rollback status' -- "$cur")
 		else
 			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		fi

@@ -452,3 +452,22 @@ view_explain(const json_t *result, FILE *out)
 	if (json_array_size(destinations) > 1)
 		show_destinations(destinations, out);
 }
+
+void
+view_geo(const json_t *result)
+{
+	static const struct field fields[] = {
+		{ "geo table", "file", TEXT },
+		{ "sha256", "sha256", TEXT },
+		{ "built at", "built_at", TEXT },
+		{ "age", "age_days", DAYS },
+		{ "stale", "stale", TEXT },
+		{ "IPv4 ranges", "ranges4", COUNT },
+		{ "IPv6 ranges", "ranges6", COUNT },
+		{ "origins", "origins", COUNT },
+		{ "canaries", "canaries", COUNT },
+		{ "checks", "checks", TEXT },
+	};
+
+	show_fields(result, fields, N(fields), stdout);
+}

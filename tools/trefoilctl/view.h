@@ -23,3 +23,6 @@ void view_mirror(const json_t *result, FILE *out);
 /* The generations, newest first; one with its policy. To standard output. */
 void view_history(const json_t *result);
 void view_show(const json_t *result);
+
+/* The geo table that judges. */
+void view_geo(const json_t *result);

@@ -20,6 +20,7 @@ enum setting_kind {
 	SETTING_LINK_PROPAGATION,
 	SETTING_FORMAT,
 	SETTING_SNAPLEN,
+	SETTING_CANARY,
 };
 
 #define SETTING_ID(kind, field) ((size_t)SETTING_##kind << 24 | offsetof(struct settings, field))

@@ -154,6 +154,37 @@ static const struct schema_key mirror_keys[] = {
 		.id = SETTING_ID(UINT, mirror_rotate_s) },
 };
 
+static const struct schema_key geo_keys[] = {
+	{ .name = "canary",
+		.type = SCHEMA_TEXT,
+		.many = SCHEMA_REPEAT,
+		.max = INI_LINE_MAX,
+		.item = "ADDRESS CC|ASN",
+		.help = "a new table that says anything else of this address is refused",
+		.id = SETTING_ID(CANARY, canaries) },
+	{ .name = "min_ranges",
+		.type = SCHEMA_NUMBER,
+		.max = 100000000,
+		.fallback = "0",
+		.help = "a new table with fewer ranges, of IPv4 and IPv6 together, is refused",
+		.id = SETTING_ID(UINT, geo_min_ranges) },
+	{ .name = "max_space",
+		.type = SCHEMA_NUMBER,
+		.max = 100,
+		.unit = "percent",
+		.fallback = "100",
+		.help = "a new table that changes the verdict of more of the known address space "
+			"has to be approved",
+		.id = SETTING_ID(UINT, geo_max_space) },
+	{ .name = "max_traffic",
+		.type = SCHEMA_NUMBER,
+		.max = 100,
+		.unit = "percent",
+		.fallback = "100",
+		.help = "the same for the traffic of the last hour",
+		.id = SETTING_ID(UINT, geo_max_traffic) },
+};
+
 static const struct schema_key access_keys[] = {
 	{ .name = "operators",
 		.type = SCHEMA_TEXT,
@@ -203,6 +234,7 @@ static const struct schema_section sections[] = {
 		"and no port is in two.",
 		wire_keys, N(wire_keys) },
 	{ "mirror", false, "Copies of frames, as evidence.", mirror_keys, N(mirror_keys) },
+	{ "geo", false, "What a new geo table must be, however it comes.", geo_keys, N(geo_keys) },
 	{ "access", false, "Who may do what over the control socket.", access_keys,
 		N(access_keys) },
 };
