@@ -981,6 +981,12 @@ mutate(char *line, size_t size, unsigned int *seed)
 	}
 }
 
+static void
+raw_say(int fd, const char *text)
+{
+	raw_send(fd, text, strlen(text));
+}
+
 static atomic_uint n_notes, n_strangers; /* the guard lets nobody in while n_strangers is not 0 */
 
 static json_t *
@@ -1023,7 +1029,7 @@ test_a_guard_is_asked_at_connecting_and_for_each_request(void)
 	event_add(f.stop, NULL);
 	CU_ASSERT_EQUAL_FATAL(pthread_create(&f.thread, NULL, fixture_run, f.base), 0);
 	fd = raw_connect(f.path);
-	raw_send(fd, "{\"command\":\"echo\"}\n{\"command\":\"big\",\"size\":1}\n", 47);
+	raw_say(fd, "{\"command\":\"echo\"}\n{\"command\":\"big\",\"size\":1}\n");
 	CU_ASSERT(raw_answers(fd, CONTROL_DONE));
 	CU_ASSERT(raw_answers(fd, CONTROL_NOT_PERMITTED));
 	CU_ASSERT_EQUAL(atomic_load(&n_calls), n_before);
@@ -1065,11 +1071,11 @@ test_other_protocols_are_refused(void)
 
 	fixture_up(&f, NULL);
 	fd = raw_connect(f.path);
-	raw_send(fd, "{\"command\":\"echo\",\"protocol\":1}\n", 34);
+	raw_say(fd, "{\"command\":\"echo\",\"protocol\":1}\n");
 	CU_ASSERT(raw_answers(fd, CONTROL_DONE));
-	raw_send(fd, "{\"command\":\"echo\",\"protocol\":2}\n", 34);
+	raw_say(fd, "{\"command\":\"echo\",\"protocol\":2}\n");
 	CU_ASSERT(raw_answers(fd, CONTROL_USAGE));
-	raw_send(fd, "{\"command\":\"echo\",\"protocol\":\"\"}\n", 35);
+	raw_say(fd, "{\"command\":\"echo\",\"protocol\":\"\"}\n");
 	CU_ASSERT(raw_answers(fd, CONTROL_USAGE));
 	close(fd);
 	fixture_down(&f);

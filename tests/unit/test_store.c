@@ -709,11 +709,12 @@ test_one_changed_byte_of_a_record_is_found(void)
 static void
 test_hostile_records_are_refused(void)
 {
-	static const char *const texts[] = { "", "null", "[]", "{}", "{\"record_sha256\":1}",
-		"{\"record_sha256\":\"\"}",
-		/* the digest is right, the rest is missing */
+	/* The digest is right, the rest is missing. */
+	static const char nothing[] =
 		"{\"record_sha256\":"
-		"\"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a\"}" };
+		"\"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a\"}";
+	static const char *const texts[] = { "", "null", "[]", "{}", "{\"record_sha256\":1}",
+		"{\"record_sha256\":\"\"}", nothing };
 	struct store_record out;
 	struct err e;
 	size_t i;
