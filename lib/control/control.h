@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 #define CONTROL_SOCKET      "/run/trefoil/control.sock" /* where the daemon listens by default */
-#define CONTROL_PROTOCOL    1           /* "protocol" of a request; may be missing */
+#define CONTROL_PROTOCOL    1           /* "protocol_version" of a request; may be missing */
 #define CONTROL_LINE_MAX    (16u << 20) /* bytes without the newline */
 #define CONTROL_CLIENTS_MAX 64
 #define CONTROL_IDLE_MS     60000      /* a client without a whole request for so long is closed */

@@ -215,7 +215,8 @@ dump_request(const json_t *request, size_t *size)
 
 	errno = ENOMEM;
 	if (copy != NULL &&
-		json_object_set_new(copy, "protocol", json_integer(CONTROL_PROTOCOL)) == 0 &&
+		json_object_set_new(copy, "protocol_version", json_integer(CONTROL_PROTOCOL)) ==
+			0 &&
 		json_object_update(copy, (json_t *)(uintptr_t)request) == 0)
 		line = control_dump(copy, size);
 	json_decref(copy);

@@ -124,12 +124,12 @@ answer_unknown(const struct control_command *commands, const char *name)
 static json_t *
 answer_protocol(const json_t *request)
 {
-	const json_t *protocol = json_object_get(request, "protocol");
+	const json_t *protocol = json_object_get(request, "protocol_version");
 	struct err e;
 
 	if (protocol == NULL || json_integer_value(protocol) == CONTROL_PROTOCOL)
 		return NULL;
-	err_set(&e, NULL, 0, "protocol",
+	err_set(&e, NULL, 0, "protocol_version",
 		"this daemon speaks protocol %d: use the trefoilctl of its version",
 		CONTROL_PROTOCOL);
 	return control_refuse(CONTROL_USAGE, &e, 1);

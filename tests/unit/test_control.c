@@ -1071,11 +1071,11 @@ test_other_protocols_are_refused(void)
 
 	fixture_up(&f, NULL);
 	fd = raw_connect(f.path);
-	raw_say(fd, "{\"command\":\"echo\",\"protocol\":1}\n");
+	raw_say(fd, "{\"command\":\"echo\",\"protocol_version\":1}\n");
 	CU_ASSERT(raw_answers(fd, CONTROL_DONE));
-	raw_say(fd, "{\"command\":\"echo\",\"protocol\":2}\n");
+	raw_say(fd, "{\"command\":\"echo\",\"protocol_version\":2}\n");
 	CU_ASSERT(raw_answers(fd, CONTROL_USAGE));
-	raw_say(fd, "{\"command\":\"echo\",\"protocol\":\"\"}\n");
+	raw_say(fd, "{\"command\":\"echo\",\"protocol_version\":\"\"}\n");
 	CU_ASSERT(raw_answers(fd, CONTROL_USAGE));
 	close(fd);
 	fixture_down(&f);
