@@ -5,10 +5,12 @@
  */
 #include "commands.h"
 
-#include "base/text.h"
+#include "change_commands.h"
 #include "report.h"
+#include "report_diff.h"
+#include "report_explain.h"
+#include "watch.h"
 
-#include <pwd.h>
 #include <string.h>
 
 static json_t *
@@ -50,69 +52,35 @@ on_counters(void *context, const struct control_peer *peer, const json_t *reques
 }
 
 static json_t *
+on_diff(void *context, const struct control_peer *peer, const json_t *request)
+{
+	return diff_answer(context, request);
+}
+
+static json_t *
 on_explain(void *context, const struct control_peer *peer, const json_t *request)
 {
 	const struct daemon *d = context;
 	const struct generation *g = publisher_get(d->publisher);
-	const char *address = string_of(request, "address");
-	struct ip_addr ip;
+	struct explain_question question;
+	json_t *result;
+	struct err e;
 
-	if (address == NULL || ip_parse(address, &ip) != 0)
-		return refuse("address", "not an IPv4 or IPv6 address");
+	if (explain_question_parse(request, &question, &e) != 0)
+		return control_refuse(CONTROL_REFUSED, &e, 1);
+	result = g != NULL ? report_explain(g, &question) : NULL;
+	explain_question_fini(&question);
 	if (g == NULL)
 		return refuse(NULL, "no policy is running: everything is dropped (no-policy)");
-	return answer_or_nomem(report_explain(g, &ip));
-}
-
-static void
-name_of_peer(const struct control_peer *peer, char *buf, size_t size)
-{
-	const struct passwd *user = getpwuid(peer->uid);
-
-	if (user != NULL)
-		snprintf(buf, size, "%s", user->pw_name);
-	else
-		snprintf(buf, size, "uid %u", peer->uid);
+	return answer_or_nomem(result);
 }
 
 static json_t *
-on_push(void *context, const struct control_peer *peer, const json_t *request)
+on_watch(void *context, const struct control_peer *peer, const json_t *request)
 {
-	struct daemon *d = context;
-	const json_t *text = json_object_get(request, "text");
-	const char *name = string_of(request, "name"), *message = string_of(request, "message");
-	struct err_list errors = { .n = 0 };
-	struct daemon_policy policy = {
-		.name = name != NULL ? name : "pushed",
-		.message = message != NULL ? message : "",
-	};
-	char who[64];
+	const struct daemon *d = context;
 
-	if (!json_is_string(text))
-		return refuse("text", "a push needs the text of a policy");
-	if (text_has_control(policy.name)) /* it is part of rules, so of logs and evidence */
-		return refuse("name", "there is a control character in the policy's file name");
-	name_of_peer(peer, who, sizeof(who));
-	policy.text = json_string_value(text);
-	policy.size = json_string_length(text);
-	policy.who = who;
-	if (daemon_push(d, &policy, &errors) != 0)
-		return control_refuse(CONTROL_REFUSED, errors.items, errors.n);
-	return answer_or_nomem(report_status(d));
-}
-
-static json_t *
-on_geo(void *context, const struct control_peer *peer, const json_t *request)
-{
-	const char *action = string_of(request, "action");
-	struct daemon *d = context;
-	struct err_list errors = { .n = 0 };
-
-	if (action == NULL || strcmp(action, "reload") != 0)
-		return refuse("action", "geo reload is the only action");
-	if (daemon_reload_geo(d, &errors) != 0)
-		return control_refuse(CONTROL_REFUSED, errors.items, errors.n);
-	return answer_or_nomem(report_status(d));
+	return watch_answer(d->watch, request);
 }
 
 /* Legal hold of a segment, or its end. */
@@ -120,14 +88,13 @@ static json_t *
 hold_segment(struct daemon *d, const struct control_peer *peer, const json_t *request, bool is_hold)
 {
 	const char *segment = string_of(request, "segment"), *why = string_of(request, "message");
-	char who[64];
+	struct store_person who = change_peer(peer);
 	struct err e;
 
 	if (segment == NULL)
 		return refuse("segment", "which segment? `mirror list' shows what there is");
-	name_of_peer(peer, who, sizeof(who));
-	if (custody_hold(writer_custody(d->writer), segment, is_hold, who, why != NULL ? why : "",
-		    &e) != 0)
+	if (custody_hold(writer_custody(d->writer), segment, is_hold, who.name,
+		    why != NULL ? why : "", &e) != 0)
 		return control_refuse(CONTROL_REFUSED, &e, 1);
 	return answer_or_nomem(json_pack("{s:s, s:b}", "segment", segment, "held", (int)is_hold));
 }
@@ -161,9 +128,16 @@ on_mirror(void *context, const struct control_peer *peer, const json_t *request)
 const struct control_command commands[] = {
 	{ "status", on_status },
 	{ "counters", on_counters },
+	{ "diff", on_diff },
 	{ "explain", on_explain },
-	{ "push", on_push },
-	{ "geo", on_geo },
+	{ "push", change_on_push },
+	{ "confirm", change_on_confirm },
+	{ "rollback", change_on_rollback },
+	{ "approve", change_on_approve },
+	{ "history", change_on_history },
+	{ "show", change_on_show },
+	{ "geo", geo_on_request },
 	{ "mirror", on_mirror },
+	{ "watch", on_watch },
 	{ NULL, NULL },
 };

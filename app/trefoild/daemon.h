@@ -8,6 +8,7 @@
 #include "generation.h"
 #include "publish.h"
 #include "settings/settings.h"
+#include "store/store.h"
 #include "wires.h"
 #include "worker.h"
 #include "writer.h"
@@ -17,21 +18,37 @@
 #define ALARM_SIZE 512
 
 enum alarm_kind {
-	ALARM_POLICY, /* no valid policy: closed */
-	ALARM_GEO,    /* no geo table, or it cannot be reloaded */
-	ALARM_STALE,  /* geo data older than max_geo_age_days */
-	ALARM_MIRROR, /* the mirror loses copies, or there is none */
-	ALARM_LINK,   /* a port has no link */
-	ALARM_WORKER, /* a worker does not move */
-	ALARM_LOAD,   /* ports lose frames that no worker took in time */
+	ALARM_POLICY,   /* no valid policy: closed */
+	ALARM_GEO,      /* no geo table, or it cannot be reloaded */
+	ALARM_STALE,    /* geo data older than max_geo_age_days */
+	ALARM_MIRROR,   /* the mirror loses copies, or there is none */
+	ALARM_LINK,     /* a port has no link */
+	ALARM_WORKER,   /* a worker does not move */
+	ALARM_LOAD,     /* ports lose frames that no worker took in time */
+	ALARM_AUDIT,    /* the audit log cannot be written */
+	ALARM_ACCESS,   /* a push needs approvals that nobody can give */
+	ALARM_STORE,    /* generations cannot be kept or read */
+	ALARM_ROLLBACK, /* a generation that was not confirmed cannot be rolled back */
 	ALARM_N
 };
 
-/* A policy's text and where it came from: compiled anew when the geo data changes. */
-struct daemon_policy {
-	const char *text;
-	size_t size;
-	const char *name, *who, *message;
+/* What people want to hear of as it happens. */
+struct daemon_event {
+	uint64_t number;     /* 1, 2, ... since the start */
+	time_t at;           /* seconds since the epoch */
+	const char *kind;    /* "push", "confirm", "rollback", "alarm", "alarm-over"... */
+	const char *text;    /* one line; lives until the listener returns */
+	uint32_t generation; /* that judges now; 0 = none */
+};
+
+/* Called in the control thread. Must not raise events. */
+typedef void daemon_event_fn(void *context, const struct daemon_event *event);
+
+#define DAEMON_LISTENERS_MAX 8
+
+struct daemon_listener {
+	daemon_event_fn *hear;
+	void *context;
 };
 
 struct daemon {
@@ -46,6 +63,10 @@ struct daemon {
 	char *policy_text;   /* of the running generation; NULL = none */
 	size_t policy_size;
 	bool is_stale; /* what the running generation was compiled with */
+	struct audit_log *audit;
+	struct store *store;         /* NULL = nothing can be kept */
+	struct store_record running; /* what is known of the running generation */
+	struct event *deadline;      /* of its confirmation; NULL until the first one */
 	struct mirror_ring **rings;
 	struct writer *writer; /* NULL = no mirror */
 	struct event_base *base;
@@ -55,19 +76,34 @@ struct daemon {
 	struct load_history loads[RTE_MAX_LCORE];
 	uint64_t missed_before; /* by the ports, at the last look */
 	uint64_t lost_before;   /* mirror losses at the last look */
+	struct daemon_listener listeners[DAEMON_LISTENERS_MAX];
+	unsigned int n_listeners;
+	uint64_t n_events;
+	struct traffic *traffic; /* of the last hour */
+	struct watch *watch;     /* the last events */
+	struct observe *observe; /* what feeds them: observe.h */
 };
+
+/* Say what happened: a line of the log, and to every listener. */
+void daemon_event(struct daemon *d, const char *kind, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Hear of all events from now on. Returns 0 or -ENOSPC. */
+int daemon_listen(struct daemon *d, daemon_event_fn *hear, void *context);
 
 /* Raise (and log, once per text) or clear an alarm. */
 void daemon_alarm(struct daemon *d, enum alarm_kind kind, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void daemon_alarm_clear(struct daemon *d, enum alarm_kind kind);
 
-/* Parse, compile with the loaded table and let it judge. `name` is how errors and rules call the
- * policy. A failure leaves what runs untouched. Returns 0 or -errno, `errors` says what to do. */
-int daemon_push(struct daemon *d, const struct daemon_policy *policy, struct err_list *errors);
+/* Counters of all workers; frames the ports had no buffer for count as received and dropped. */
+void daemon_sum_workers(const struct daemon *d, struct stats_worker *sum);
 
-/* Load the geo table of the settings again and compile the running policy with it. */
-int daemon_reload_geo(struct daemon *d, struct err_list *errors);
+/* Is the loaded geo data older than max_geo_age_days? */
+bool daemon_has_old_data(const struct daemon *d);
+
+/* Raise or clear the alarm of old data. */
+void daemon_attend_stale(struct daemon *d);
 
 /* How long each worker may leave its queues alone, from the speeds of its ports. */
 void daemon_set_waits(struct daemon *d);

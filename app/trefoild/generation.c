@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define GEO_FILE_MAX ((size_t)64 << 20)
+
 static uint64_t
 count_prefixes(ip6_t first, ip6_t last, uint8_t version)
 {
@@ -34,23 +36,81 @@ count_all_prefixes(struct geo_ref *ref)
 		ref->n_prefixes6 += count_prefixes(t->ranges6[i].first, t->ranges6[i].last, 6);
 }
 
-struct geo_ref *
-geo_ref_load(const char *path, struct err *e)
+/* Takes `table`, also when it fails; NULL = it could not be read, `e` says why. */
+static struct geo_ref *
+geo_ref_new(struct geo_table *table, const char *path, struct err *e)
 {
-	struct geo_ref *ref = calloc(1, sizeof(*ref));
+	struct geo_ref *ref;
 
+	if (table == NULL)
+		return NULL;
+	ref = calloc(1, sizeof(*ref));
 	if (ref == NULL) {
+		geo_free(table);
 		err_set(e, path, 0, NULL, "no memory for the geo table");
 		return NULL;
 	}
-	ref->table = geo_load(path, e);
-	if (ref->table == NULL) {
-		free(ref);
-		return NULL;
-	}
+	ref->table = table;
 	snprintf(ref->path, sizeof(ref->path), "%s", path);
 	count_all_prefixes(ref);
 	ref->n_users = 1;
+	return ref;
+}
+
+struct geo_ref *
+geo_ref_parse(const void *bytes, size_t size, const char *name, struct err *e)
+{
+	struct geo_ref *ref = geo_ref_new(geo_parse(bytes, size, name, e), name, e);
+
+	if (ref == NULL)
+		return NULL;
+	ref->bytes = malloc(size + 1);
+	if (ref->bytes == NULL) {
+		err_set(e, name, 0, NULL, "no memory for the geo table");
+		geo_ref_drop(ref);
+		return NULL;
+	}
+	memcpy(ref->bytes, bytes, size);
+	ref->size = size;
+	return ref;
+}
+
+/* The file is read once: what is verified is what is kept. */
+static char *
+read_table(const char *path, size_t *size)
+{
+	FILE *file = fopen(path, "re");
+	char *bytes = malloc(GEO_FILE_MAX + 1);
+
+	if (file != NULL && bytes != NULL) {
+		errno = 0;
+		*size = fread(bytes, 1, GEO_FILE_MAX + 1, file);
+		if (*size > GEO_FILE_MAX)
+			errno = EFBIG;
+	}
+	if (file == NULL || bytes == NULL || ferror(file) || *size > GEO_FILE_MAX) {
+		free(bytes);
+		bytes = NULL;
+	}
+	if (file != NULL)
+		fclose(file);
+	return bytes;
+}
+
+struct geo_ref *
+geo_ref_load(const char *path, struct err *e)
+{
+	size_t size = 0;
+	char *bytes = read_table(path, &size);
+	struct geo_ref *ref;
+
+	if (bytes == NULL) {
+		err_set_code(
+			e, errno, path, 0, NULL, "cannot read the geo table: %s", strerror(errno));
+		return NULL;
+	}
+	ref = geo_ref_parse(bytes, size, path, e);
+	free(bytes);
 	return ref;
 }
 
@@ -67,6 +127,7 @@ geo_ref_drop(struct geo_ref *ref)
 	if (ref == NULL || --ref->n_users > 0)
 		return;
 	geo_free(ref->table);
+	free(ref->bytes);
 	free(ref);
 }
 

@@ -22,6 +22,8 @@
 /* A geo table that several generations share. Control thread only. */
 struct geo_ref {
 	struct geo_table *table;
+	void *bytes; /* of its file, as they were verified */
+	size_t size;
 	char path[256];
 	uint64_t n_prefixes4, n_prefixes6; /* CIDR prefixes that its ranges amount to */
 	unsigned int n_users;
@@ -29,6 +31,8 @@ struct geo_ref {
 
 /* Load a table file. NULL + errno, `e` filled. The caller is its first user. */
 struct geo_ref *geo_ref_load(const char *path, struct err *e);
+/* The same from the bytes of a file; `name` stands for its path. */
+struct geo_ref *geo_ref_parse(const void *bytes, size_t size, const char *name, struct err *e);
 struct geo_ref *geo_ref_take(struct geo_ref *ref);
 void geo_ref_drop(struct geo_ref *ref); /* NULL allowed */
 

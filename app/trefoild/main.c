@@ -6,9 +6,14 @@
  * writer takes what is left in the rings.
  */
 #include "assign.h"
+#include "access.h"
+#include "audit_log.h"
+#include "change.h"
 #include "commands.h"
 #include "daemon.h"
 #include "eal.h"
+#include "geo_change.h"
+#include "observe.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -109,43 +114,6 @@ check(const struct settings *settings)
 	policy_free(policy);
 	geo_free(geo);
 	return status;
-}
-
-static int
-push_first(struct daemon *d, struct err_list *errors)
-{
-	struct daemon_policy policy = { .who = "trefoild", .message = "start" };
-	char *text;
-	int status;
-
-	geo_ref_drop(d->geo); /* of a try before, whose policy was bad */
-	d->geo = geo_ref_load(d->settings->geo_table, err_list_next(errors));
-	if (d->geo == NULL)
-		return -EINVAL;
-	errors->n = errors->n_found = 0;
-	policy.name = d->settings->policy;
-	text = ini_load(d->settings->policy, &policy.size, errors);
-	if (text == NULL)
-		return -EINVAL;
-	policy.text = text;
-	status = daemon_push(d, &policy, errors);
-	free(text);
-	return status;
-}
-
-/* A border without a valid policy starts closed and says so. */
-static void
-load_policy(struct daemon *d)
-{
-	struct err_list errors = { .n = 0 };
-	char text[1024] = "no policy";
-
-	if (push_first(d, &errors) == 0)
-		return;
-	log_errors(&errors);
-	if (errors.n > 0)
-		err_format(&errors.items[0], text, sizeof(text));
-	daemon_alarm(d, ALARM_POLICY, "closed, everything is dropped: %s", text);
 }
 
 /* The memory of a worker is taken by its own core, so that it lies on that core's NUMA node. */
@@ -304,17 +272,12 @@ on_term(evutil_socket_t fd, short what, void *arg)
 static void
 on_hup(evutil_socket_t fd, short what, void *arg)
 {
-	struct err_list errors = { .n = 0 };
 	struct daemon *d = arg;
 
-	if (d->policy_text == NULL) {
-		load_policy(d);
-		return;
-	}
-	if (daemon_reload_geo(d, &errors) == 0)
-		return;
-	log_errors(&errors);
-	daemon_alarm(d, ALARM_GEO, "the geo table could not be loaded again; the old one judges");
+	if (publisher_get(d->publisher) == NULL)
+		change_start(d);
+	else
+		geo_change_reload(d);
 }
 
 struct events {
@@ -418,7 +381,12 @@ run(struct daemon *d, struct err *e)
 
 	if (server == NULL)
 		return -errno;
-	load_policy(d);
+	status = access_start(d, server, e);
+	if (status != 0) {
+		control_server_free(server);
+		return status;
+	}
+	change_start(d);
 	status = forward(d, e);
 	control_server_free(server);
 	return status;
@@ -429,12 +397,17 @@ daemon_fini(struct daemon *d)
 {
 	unsigned int i;
 
+	observe_stop(d);
 	publisher_free(d->publisher);
 	for (i = 0; d->rings != NULL && i < d->n_workers; i++)
 		mirror_ring_free(d->rings[i]);
 	free(d->rings);
 	free(d->workers);
 	free(d->policy_text);
+	if (d->deadline != NULL)
+		event_free(d->deadline);
+	store_close(d->store);
+	audit_log_free(d->audit);
 	geo_ref_drop(d->geo);
 	if (d->base != NULL)
 		event_base_free(d->base);
@@ -450,9 +423,6 @@ log_unused_settings(const struct settings *settings)
 		if (settings->wires[i].link_propagation)
 			daemon_log("[wire %s] link_propagation = yes has no effect in this version",
 				settings->wires[i].name);
-	if (settings->approvals > 0)
-		daemon_log("[access] approvals = %u has no effect in this version",
-			settings->approvals);
 }
 
 static int
@@ -475,6 +445,8 @@ start(struct daemon *d, struct err *e)
 		status = wires_setup(&d->wires, d->settings, e);
 	if (status == 0)
 		status = make_workers(d, e);
+	if (status == 0 && observe_start(d) != 0)
+		status = err_set_code(e, ENOMEM, NULL, 0, NULL, "out of memory");
 	if (status == 0)
 		status = run(d, e);
 	return status;

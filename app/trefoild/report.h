@@ -22,6 +22,3 @@ bool report_is_known(const char *by);
 
 /* "2026-11-23T22:15:00Z" */
 json_t *report_time(time_t when);
-
-/* Everything the running generation says of an address. */
-json_t *report_explain(const struct generation *g, const struct ip_addr *ip);

@@ -23,8 +23,8 @@ count_json(const struct tally_count *count)
 		"mirrored", (json_int_t)count->mirrored.packets);
 }
 
-static void
-sum_workers(const struct daemon *d, struct stats_worker *sum)
+void
+daemon_sum_workers(const struct daemon *d, struct stats_worker *sum)
 {
 	uint64_t missed = wires_missed(&d->wires);
 	unsigned int i;
@@ -237,7 +237,7 @@ base_json(struct daemon *d, const struct tally *t)
 	struct stats_worker sum;
 	json_t *status = report_status(d), *o;
 
-	sum_workers(d, &sum);
+	daemon_sum_workers(d, &sum);
 	o = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:O}", "rx",
 		pair_json(&sum.rx), "forwarded", pair_json(&sum.forwarded), "dropped",
 		pair_json(&sum.dropped), "mirrored", pair_json(&sum.mirrored), "reasons",

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The "explain" answer: the look-up of the data plane, then everything behind the class it found. */
+/*
+ * The "explain" answer. The question becomes a frame, and classify_frame(), as in the data plane,
+ * judges it; then everything behind the classes that it found.
+ */
+#include "report_explain.h"
+
 #include "report.h"
 
+#include "classify/classify.h"
+#include "packet/offline.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
 #include <string.h>
 
-static ruleset_class_t
-class_of(const struct ruleset *rs, const struct ip_addr *ip)
-{
-	ruleset_class_t class;
-	uint32_t ip4 = (uint32_t)ip->value;
-
-	if (ip->version == 4)
-		ruleset_lookup4(rs, &ip4, &class, 1);
-	else
-		ruleset_lookup6(rs, &ip->value, &class, 1);
-	return class;
-}
+#define EXPLAIN_LAYERS_SIZE 1024
 
 static void
 add_rule(json_t *list, const struct policy *policy, const struct policy_rule *rule, uint32_t winner)
@@ -100,29 +100,230 @@ set_rule(json_t *o, const struct ruleset *rs, uint32_t rule)
 			json_string(policy_rule_format(rs->policy, rule, text, sizeof(text))));
 }
 
-json_t *
-report_explain(const struct generation *g, const struct ip_addr *ip)
+/* What is known of an address and what it gets by itself. */
+static json_t *
+address_json(const struct ruleset *rs, const struct ip_addr *ip, ruleset_class_t index)
 {
-	const struct ruleset *rs = g->ruleset;
-	ruleset_class_t index = class_of(rs, ip);
 	const struct ruleset_class *class = &rs->classes[index];
 	const struct geo_origin *origin = &rs->geo->origins[class->origin];
-	const char *special = special_name(class->special);
 	char text[IP_TEXT_SIZE];
-	json_t *o = json_pack("{s:s, s:o, s:o, s:I, s:s, s:o, s:o, s:s, s:s, s:I, s:b}", "address",
-		ip_format(ip, text), "special",
-		special != NULL ? json_string(special) : json_null(), "country",
+	json_t *o = json_pack("{s:s, s:s?, s:o, s:I, s:s, s:o, s:o, s:s, s:s, s:b}", "address",
+		ip_format(ip, text), "special", special_name(class->special), "country",
 		country_json(origin), "asn", (json_int_t)origin->asn, "as_name", origin->as_name,
 		"sources", sources_json(rs->geo, origin), "shadows",
 		shadowed_json(rs, ip, origin, class->rule), "verdict",
 		verdict_name(rs->verdict[index] & RULESET_VERDICT_MASK), "reason",
-		reason_name(rs->reason[index]), "generation", (json_int_t)g->number, "carrier",
+		reason_name(rs->reason[index]), "carrier",
 		(int)(class->special == SPECIAL_EMBEDDED));
 
 	if (o == NULL)
 		return NULL;
-	json_object_set_new(o, "geo_built_at", report_time((time_t)rs->geo->built_at));
 	set_range(o, rs, ip);
 	set_rule(o, rs, class->rule);
 	return o;
+}
+
+static json_t *
+judged_json(const struct ruleset *rs, const struct classify_detail *d, unsigned int i)
+{
+	struct ip_addr ip = { d->info.addresses[i].value, d->info.addresses[i].version };
+
+	return address_json(rs, &ip, d->class[i]);
+}
+
+static json_t *
+destinations_json(const struct ruleset *rs, const struct classify_detail *d)
+{
+	json_t *list = json_array();
+	unsigned int i;
+
+	for (i = 0; i < d->info.n_addresses; i++)
+		json_array_append_new(list, judged_json(rs, d, i));
+	return list;
+}
+
+/* What decided: the address, or NULL for the frame itself. NEW. */
+static json_t *
+deciding_json(const struct ruleset *rs, const struct classify_detail *d)
+{
+	if (d->deciding >= 0)
+		return judged_json(rs, d, (unsigned int)d->deciding);
+	return json_pack("{s:n, s:n, s:I, s:s, s:[], s:[]}", "special", "country", "asn",
+		(json_int_t)0, "as_name", "", "sources", "shadows");
+}
+
+json_t *
+report_explain(const struct generation *g, const struct explain_question *q)
+{
+	const struct ruleset *rs = g->ruleset;
+	struct rte_mbuf segments[OFFLINE_SEGMENTS_MAX];
+	char layers[EXPLAIN_LAYERS_SIZE], address[IP_TEXT_SIZE];
+	struct classify_detail d;
+	json_t *o, *verdict;
+
+	offline_wrap(q->frame, q->length, segments);
+	classify_frame(rs, q->direction, segments, q->wire_length, q->link, &d);
+	o = deciding_json(rs, &d);
+	verdict = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:s?, s:I, s:b, s:o, s:s}", "direction",
+		q->direction == CLASSIFY_INBOUND ? "inbound" : "outbound", "layers",
+		packet_layers_format(&d.info, layers, sizeof(layers)), "verdict",
+		verdict_name(d.result.verdict), "reason", reason_name(d.result.reason),
+		"destinations", destinations_json(rs, &d), "deciding",
+		d.deciding >= 0 ? json_incref(json_object_get(o, "address")) : json_null(),
+		"protocol", non_ip_name(d.result.non_ip), "generation", (json_int_t)g->number,
+		"shadow", g->policy->mode == POLICY_SHADOW, "geo_built_at",
+		report_time((time_t)rs->geo->built_at), "geo_file", g->geo->path);
+	if (o == NULL || verdict == NULL || json_object_update(o, verdict) != 0) {
+		json_decref(o);
+		json_decref(verdict);
+		return NULL;
+	}
+	json_decref(verdict);
+	set_rule(o, rs, d.rule);
+	if (q->asked.version != 0)
+		json_object_set_new(o, "address", json_string(ip_format(&q->asked, address)));
+	return o;
+}
+
+static int
+refuse(struct err *e, const char *key, const char *message)
+{
+	return err_set(e, NULL, 0, key, "%s", message);
+}
+
+static int
+parse_port(const json_t *request, const char *key, uint16_t *out, struct err *e)
+{
+	const json_t *value = json_object_get(request, key);
+	json_int_t n = json_integer_value(value);
+
+	if (value != NULL && (!json_is_integer(value) || n < 0 || n > UINT16_MAX))
+		return refuse(e, key, "is not a port from 0 to 65535");
+	*out = (uint16_t)n;
+	return 0;
+}
+
+/* Whom a question about an address alone comes from. An inbound frame may be judged by either end,
+ * so the address stands for both then. */
+static struct ip_addr
+source_of(const struct ip_addr *address, enum classify_direction direction)
+{
+	struct ip_addr source = { IP4(192, 0, 2, 1), 4 };
+
+	if (direction == CLASSIFY_INBOUND)
+		return *address;
+	if (address->version == 6)
+		source = (struct ip_addr){ IP6(UINT64_C(0x20010db800000000), 1), 6 };
+	return source;
+}
+
+static int
+parse_tuple(const json_t *request, struct explain_question *q, struct err *e)
+{
+	const char *address = json_string_value(json_object_get(request, "address"));
+	const json_t *source = json_object_get(request, "source");
+	const json_t *protocol = json_object_get(request, "protocol");
+	struct offline_tuple t = { .protocol = 0 };
+	const char *name;
+	int length;
+
+	if (address == NULL || ip_parse(address, &t.destination) != 0)
+		return refuse(e, "address", "not an IPv4 or IPv6 address");
+	t.source = source_of(&t.destination, q->direction);
+	if (source != NULL &&
+		(!json_is_string(source) || ip_parse(json_string_value(source), &t.source) != 0))
+		return refuse(e, "source", "not an IPv4 or IPv6 address");
+	if (t.source.version != t.destination.version)
+		return refuse(e, "source", "and the address must be of one IP version");
+	if (parse_port(request, "source_port", &t.source_port, e) != 0 ||
+		parse_port(request, "port", &t.destination_port, e) != 0)
+		return -EINVAL;
+	name = protocol != NULL ? json_string_value(protocol) : "tcp";
+	if (name == NULL || offline_protocol(name, t.destination.version, &t.protocol) != 0)
+		return refuse(e, "protocol", "is none of tcp, udp, sctp, icmp, esp");
+	length = offline_frame(&t, q->tuple);
+	if (length < 0)
+		return refuse(e, "address", "cannot be asked about");
+	q->asked = t.destination;
+	q->frame = q->tuple;
+	q->length = q->wire_length = (uint32_t)length;
+	q->link = PACKET_LINK_ETHERNET;
+	return 0;
+}
+
+/* Decode base64 to q->bytes. */
+static int
+parse_bytes(const char *text, size_t length, struct explain_question *q, struct err *e)
+{
+	int n;
+
+	if (length == 0 || length % 4 != 0 || length > OFFLINE_LENGTH_MAX / 3 * 4 + 4)
+		return refuse(e, "frame", "is not base64 of 1 to 262144 bytes");
+	q->bytes = malloc(length / 4 * 3);
+	if (q->bytes == NULL)
+		return err_set_code(e, ENOMEM, NULL, 0, NULL, "out of memory");
+	n = EVP_DecodeBlock(q->bytes, (const unsigned char *)text, (int)length);
+	n -= (text[length - 1] == '=') + (text[length - 2] == '=');
+	if (n <= 0 || (uint32_t)n > OFFLINE_LENGTH_MAX)
+		return refuse(e, "frame", "is not base64 of 1 to 262144 bytes");
+	q->frame = q->bytes;
+	q->length = (uint32_t)n;
+	return 0;
+}
+
+static int
+parse_frame(const json_t *request, struct explain_question *q, struct err *e)
+{
+	const json_t *frame = json_object_get(request, "frame");
+	const json_t *link = json_object_get(request, "link_type");
+	const json_t *wire = json_object_get(request, "wire_length");
+	json_int_t wire_length = json_integer_value(wire);
+
+	if (!json_is_string(frame))
+		return refuse(e, "frame", "is not base64 of 1 to 262144 bytes");
+	if (link != NULL && (!json_is_integer(link) || json_integer_value(link) < 0 ||
+				    json_integer_value(link) > UINT16_MAX))
+		return refuse(e, "link_type", "is no number of a link type");
+	if (offline_link(link != NULL ? (int)json_integer_value(link) : 1, &q->link) != 0)
+		return refuse(e, "link_type",
+			"is not supported: Ethernet, raw IP, Linux cooked and loopback are");
+	if (parse_bytes(json_string_value(frame), json_string_length(frame), q, e) != 0)
+		return -EINVAL;
+	q->wire_length = q->length;
+	if (wire != NULL &&
+		(!json_is_integer(wire) || wire_length < q->length || wire_length > UINT32_MAX))
+		return refuse(e, "wire_length", "is shorter than the frame");
+	if (wire != NULL)
+		q->wire_length = (uint32_t)wire_length;
+	return 0;
+}
+
+int
+explain_question_parse(const json_t *request, struct explain_question *q, struct err *e)
+{
+	const json_t *direction = json_object_get(request, "direction");
+	const char *word = json_string_value(direction);
+	int status;
+
+	q->bytes = NULL;
+	q->asked.version = 0;
+	q->direction = CLASSIFY_OUTBOUND;
+	if (word != NULL && strcmp(word, "inbound") == 0)
+		q->direction = CLASSIFY_INBOUND;
+	else if (direction != NULL && (word == NULL || strcmp(word, "outbound") != 0))
+		return refuse(e, "direction", "is outbound or inbound");
+	if (json_object_get(request, "frame") != NULL)
+		status = parse_frame(request, q, e);
+	else
+		status = parse_tuple(request, q, e);
+	if (status != 0)
+		explain_question_fini(q);
+	return status;
+}
+
+void
+explain_question_fini(struct explain_question *q)
+{
+	free(q->bytes);
+	q->bytes = NULL;
 }

@@ -2,6 +2,8 @@
 /* The "status" answer. */
 #include "report.h"
 
+#include "change.h"
+
 json_t *
 report_time(time_t when)
 {
@@ -14,11 +16,33 @@ report_time(time_t when)
 }
 
 static json_t *
-policy_json(const struct generation *g)
+policy_json(const struct daemon *d, const struct generation *g)
 {
-	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:b}", "name", g->policy->name, "file",
-		g->policy->file, "sha256", g->policy->sha256, "pushed_by", g->pushed_by,
-		"pushed_at", report_time(g->pushed_at), "message", g->message, "confirmed", 1);
+	const struct store_record *r = &d->running;
+	bool is_confirmed = r->state != STORE_UNCONFIRMED;
+
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:b, s:o, s:o}", "name", g->policy->name,
+		"file", g->policy->file, "sha256", g->policy->sha256, "pushed_by", g->pushed_by,
+		"pushed_at", report_time(g->pushed_at), "message", g->message, "confirmed",
+		(int)is_confirmed, "confirm_until",
+		is_confirmed ? json_null() : report_time((time_t)r->deadline), "confirm_left_s",
+		is_confirmed ? json_null() : json_integer(change_left_s(d)));
+}
+
+/* Generations that lack approvals. */
+static json_t *
+waiting_json(const struct daemon *d)
+{
+	const struct store_record *records = NULL;
+	json_t *list = json_array();
+	size_t i, n = 0;
+
+	if (d->store != NULL)
+		records = store_list(d->store, &n);
+	for (i = 0; i < n; i++)
+		if (records[i].state == STORE_WAITING && records[i].parent == d->running.number)
+			json_array_append_new(list, json_integer(records[i].number));
+	return list;
 }
 
 static json_t *
@@ -148,15 +172,15 @@ report_status(struct daemon *d)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "name",
-		d->settings->name, "version", TREFOIL_VERSION, "mode",
+	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
+		"name", d->settings->name, "version", TREFOIL_VERSION, "mode",
 		g == NULL                          ? "closed"
 		: g->policy->mode == POLICY_SHADOW ? "shadow"
 						   : "enforce",
 		"state", g == NULL ? "no-policy" : "forwarding", "generation",
 		(json_int_t)(g != NULL ? g->number : 0), "policy",
-		g != NULL ? policy_json(g) : json_null(), "geo",
+		g != NULL ? policy_json(d, g) : json_null(), "geo",
 		d->geo != NULL ? geo_json(d) : json_null(), "wires", wires_json(d), "workers",
-		workers_json(d), "mirror", mirror_json(d), "alarms", alarms_json(d), "uptime_s",
-		(json_int_t)((uint64_t)now.tv_sec - d->started_s));
+		workers_json(d), "mirror", mirror_json(d), "alarms", alarms_json(d), "waiting",
+		waiting_json(d), "uptime_s", (json_int_t)((uint64_t)now.tv_sec - d->started_s));
 }

@@ -22,7 +22,8 @@
 #include <stdint.h>
 
 #define CONTROL_SOCKET      "/run/trefoil/control.sock" /* where the daemon listens by default */
-#define CONTROL_LINE_MAX    (16u << 20)                 /* bytes without the newline */
+#define CONTROL_PROTOCOL    1           /* "protocol_version" of a request; may be missing */
+#define CONTROL_LINE_MAX    (16u << 20) /* bytes without the newline */
 #define CONTROL_CLIENTS_MAX 64
 #define CONTROL_IDLE_MS     60000      /* a client without a whole request for so long is closed */
 #define CONTROL_OUTPUT_MAX  (1u << 20) /* unread bytes above which a client's requests wait */
@@ -36,9 +37,13 @@ enum control_exit {
 	CONTROL_NOT_PERMITTED = 4,
 };
 
-/* Who asks: peer credentials of the socket. */
+#define CONTROL_SPARE_MS 1000 /* without a whole request for so long: may have to make room */
+
+/* Who asks: peer credentials of the socket, as they were when it was connected. */
 struct control_peer {
 	uint32_t uid, gid, pid;
+	const uint32_t *groups; /* [n_groups] supplementary */
+	unsigned int n_groups;
 };
 
 /* Answer one request. Returns a NEW response object (control_ok, control_refuse), never NULL. */
@@ -50,6 +55,14 @@ struct control_command {
 	control_handler_fn *handler;
 };
 
+/* May this peer ask this? `request` NULL: may it connect? Returns NULL, or a NEW refusal. */
+typedef json_t *control_guard_fn(
+	void *context, const struct control_peer *peer, const json_t *request);
+
+/* Hear of each request and its answer, refused ones too. */
+typedef void control_note_fn(void *context, const struct control_peer *peer, const json_t *request,
+	const json_t *response);
+
 struct control_server;
 
 /* What one server allows its clients; starts as the constants above. */
@@ -57,6 +70,8 @@ struct control_limits {
 	unsigned int n_clients_max;
 	unsigned int idle_ms; /* also the time that a client has for reading its answers */
 	size_t output_max;
+	unsigned int
+		spare_ms; /* when all places are taken, who was silent for so long makes room */
 };
 
 /* Listen at `path` (mode 0660; a stale socket file is replaced, a live one is EADDRINUSE).
@@ -69,6 +84,10 @@ struct control_server *control_server_new(struct event_base *base, const char *p
 
 /* Other limits than the constants, for clients that connect from now on. Zeros keep what is set. */
 void control_server_limit(struct control_server *s, const struct control_limits *limits);
+
+/* From now on everybody may connect (mode 0666) and `guard` says who is served what; `note` (NULL
+ * allowed) hears of it. Both get the context of the commands. Returns 0 or -errno of chmod(). */
+int control_server_guard(struct control_server *s, control_guard_fn *guard, control_note_fn *note);
 
 /* Connected clients. */
 unsigned int control_server_count(const struct control_server *s);
@@ -91,6 +110,13 @@ enum control_exit control_outcome(
  * -ECONNRESET (closed without an answer), -EMSGSIZE (request too long), -ENAMETOOLONG, -ENOMEM. */
 int control_call(const char *path, const json_t *request, unsigned int timeout_ms,
 	json_t **response, struct err *e);
+
+/* The same over a connected stream socket, which stays open; `name` is what errors call it. */
+int control_call_on(int fd, const char *name, const json_t *request, unsigned int timeout_ms,
+	json_t **response, struct err *e);
+
+/* Connect a stream socket to the daemon. Returns the descriptor or what control_call() does. */
+int control_connect(const char *path, unsigned int timeout_ms, struct err *e);
 
 /* Parse one line of `size` bytes, no newline needed, as a request or response: one JSON object, no
  * key twice. Returns a NEW object, or NULL and `e` (NULL allowed). The fuzz target. */

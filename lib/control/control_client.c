@@ -194,26 +194,65 @@ call_receive(struct call *c, json_t **response)
 }
 
 int
-control_call(const char *path, const json_t *request, unsigned int timeout_ms, json_t **response,
-	struct err *e)
+control_connect(const char *path, unsigned int timeout_ms, struct err *e)
 {
 	struct call c = { .path = path, .fd = -1, .deadline_ms = now_ms() + timeout_ms, .e = e };
+	int status = call_connect(&c, timeout_ms);
+
+	if (status == 0)
+		return c.fd;
+	if (c.fd >= 0)
+		close(c.fd);
+	return status;
+}
+
+/* With the version of the protocol in it, for free(). */
+static char *
+dump_request(const json_t *request, size_t *size)
+{
+	json_t *copy = json_object();
+	char *line = NULL;
+
+	errno = ENOMEM;
+	if (copy != NULL &&
+		json_object_set_new(copy, "protocol_version", json_integer(CONTROL_PROTOCOL)) ==
+			0 &&
+		json_object_update(copy, (json_t *)(uintptr_t)request) == 0)
+		line = control_dump(copy, size);
+	json_decref(copy);
+	return line;
+}
+
+int
+control_call_on(int fd, const char *name, const json_t *request, unsigned int timeout_ms,
+	json_t **response, struct err *e)
+{
+	struct call c = { .path = name, .fd = fd, .deadline_ms = now_ms() + timeout_ms, .e = e };
 	size_t size;
-	char *line;
+	char *line = dump_request(request, &size);
 	int status;
 
-	line = control_dump(request, &size);
 	if (line == NULL)
 		return err_set_code(e, errno, NULL, 0, NULL,
 			"the request does not fit one line of %u bytes", CONTROL_LINE_MAX);
-	status = call_connect(&c, timeout_ms);
-	if (status == 0)
-		status = call_send(&c, line, size);
+	status = call_send(&c, line, size);
 	if (status == 0)
 		status = call_receive(&c, response);
-	if (c.fd >= 0)
-		close(c.fd);
 	free(c.line);
 	free(line);
+	return status;
+}
+
+int
+control_call(const char *path, const json_t *request, unsigned int timeout_ms, json_t **response,
+	struct err *e)
+{
+	int fd, status;
+
+	fd = control_connect(path, timeout_ms, e);
+	if (fd < 0)
+		return fd;
+	status = control_call_on(fd, path, request, timeout_ms, response, e);
+	close(fd);
 	return status;
 }

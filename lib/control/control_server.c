@@ -7,7 +7,8 @@
  *   input   one line: reading stops while one is waiting to be answered;
  *   output  limits.output_max and one answer: above it, requests wait until the client reads;
  *   turns   N_TURN lines, then the others come first;
- *   time    limits.idle_ms from one whole request to the next, whatever dribbles in or out between.
+ *   time    limits.idle_ms from one whole request to the next, whatever dribbles in or out between;
+ *           limits.spare_ms when somebody else needs the place.
  *
  * Sockets are written with MSG_NOSIGNAL, so a client that dies raises no SIGPIPE.
  */
@@ -24,7 +25,9 @@
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #define N_TURN    16
@@ -38,6 +41,8 @@ struct client {
 	LIST_ENTRY(client) link;
 	struct control_server *server;
 	struct control_peer peer;
+	uint32_t *groups; /* what peer.groups points to */
+	int64_t heard_ms; /* CLOCK_MONOTONIC of the last whole request, or of connecting */
 	int fd;
 	struct event *readable, *writable, *deadline;
 	struct evbuffer *in, *out;
@@ -55,6 +60,8 @@ struct control_server {
 	struct stat made;
 	const struct control_command *commands;
 	void *context;
+	control_guard_fn *guard; /* NULL = everybody who can connect may everything */
+	control_note_fn *note;
 	struct control_limits limits;
 	unsigned int n_clients;
 	LIST_HEAD(, client) clients;
@@ -84,7 +91,17 @@ client_free(struct client *c)
 	if (c->out != NULL)
 		evbuffer_free(c->out);
 	close(c->fd);
+	free(c->groups);
 	free(c);
+}
+
+static int64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 static json_t *
@@ -103,21 +120,54 @@ answer_unknown(const struct control_command *commands, const char *name)
 	return control_refuse(CONTROL_USAGE, &e, 1);
 }
 
+/* Newer tools may ask for what this daemon would get wrong. */
 static json_t *
-answer_request(const struct client *c, const json_t *request)
+answer_protocol(const json_t *request)
 {
-	const char *name = json_string_value(json_object_get(request, "command"));
-	const struct control_command *command;
+	const json_t *protocol = json_object_get(request, "protocol_version");
 	struct err e;
 
+	if (protocol == NULL || json_integer_value(protocol) == CONTROL_PROTOCOL)
+		return NULL;
+	err_set(&e, NULL, 0, "protocol_version",
+		"this daemon speaks protocol %d: use the trefoilctl of its version",
+		CONTROL_PROTOCOL);
+	return control_refuse(CONTROL_USAGE, &e, 1);
+}
+
+static json_t *
+answer_command(const struct client *c, const json_t *request)
+{
+	const char *name = json_string_value(json_object_get(request, "command"));
+	const struct control_server *s = c->server;
+	const struct control_command *command;
+	json_t *refusal = answer_protocol(request);
+	struct err e;
+
+	if (refusal != NULL)
+		return refusal;
 	if (name == NULL) {
 		err_set(&e, NULL, 0, "command", "is missing or no text");
 		return control_refuse(CONTROL_USAGE, &e, 1);
 	}
-	for (command = c->server->commands; command->name != NULL; command++)
+	for (command = s->commands; command->name != NULL; command++)
 		if (strcmp(command->name, name) == 0)
-			return command->handler(c->server->context, &c->peer, request);
-	return answer_unknown(c->server->commands, name);
+			break;
+	if (command->name == NULL)
+		return answer_unknown(s->commands, name);
+	refusal = s->guard != NULL ? s->guard(s->context, &c->peer, request) : NULL;
+	return refusal != NULL ? refusal : command->handler(s->context, &c->peer, request);
+}
+
+static json_t *
+answer_request(const struct client *c, const json_t *request)
+{
+	const struct control_server *s = c->server;
+	json_t *response = answer_command(c, request);
+
+	if (s->note != NULL && response != NULL)
+		s->note(s->context, &c->peer, request, response);
+	return response;
 }
 
 static void
@@ -209,6 +259,7 @@ client_turn(struct client *c)
 	evbuffer_drain(c->in, size + 1);
 	c->n_searched = 0;
 	c->has_line = false;
+	c->heard_ms = now_ms();
 	event_add(c->deadline, &idle);
 }
 
@@ -314,18 +365,52 @@ client_late(evutil_socket_t fd, short what, void *context)
 	client_free(context);
 }
 
+/* Supplementary groups, as many as there are. Returns 0 or -errno. */
 static int
-client_peer(int fd, struct control_peer *peer)
+client_groups(struct client *c)
+{
+	socklen_t size = 0;
+
+	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) == 0)
+		return 0; /* none */
+	if (errno != ERANGE)
+		return -errno;
+	c->groups = malloc(size);
+	if (c->groups == NULL)
+		return -ENOMEM;
+	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERGROUPS, c->groups, &size) < 0)
+		return -errno;
+	c->peer.groups = c->groups;
+	c->peer.n_groups = size / sizeof(*c->groups);
+	return 0;
+}
+
+static int
+client_peer(struct client *c)
 {
 	struct ucred credentials;
 	socklen_t size = sizeof(credentials);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
+	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
 		return -errno;
-	peer->uid = credentials.uid;
-	peer->gid = credentials.gid;
-	peer->pid = (uint32_t)credentials.pid;
-	return 0;
+	c->peer.uid = credentials.uid;
+	c->peer.gid = credentials.gid;
+	c->peer.pid = (uint32_t)credentials.pid;
+	return client_groups(c);
+}
+
+/* Who may ask nothing hears that at once. */
+static void
+client_admit(struct client *c)
+{
+	struct control_server *s = c->server;
+	json_t *refusal = s->guard != NULL ? s->guard(s->context, &c->peer, NULL) : NULL;
+
+	if (refusal == NULL)
+		return;
+	client_put(c, refusal);
+	c->closing = true;
+	client_step(c);
 }
 
 /* Takes `fd`, also when it fails. */
@@ -346,14 +431,16 @@ client_new(struct control_server *s, int fd)
 	c->in = evbuffer_new();
 	c->out = evbuffer_new();
 	if (c->readable == NULL || c->writable == NULL || c->deadline == NULL || c->in == NULL ||
-		c->out == NULL || client_peer(fd, &c->peer) < 0 ||
-		event_add(c->deadline, &idle) < 0 || event_add(c->readable, NULL) < 0) {
+		c->out == NULL || client_peer(c) < 0 || event_add(c->deadline, &idle) < 0 ||
+		event_add(c->readable, NULL) < 0) {
 		client_free(c);
 		return;
 	}
 	c->server = s;
 	s->n_clients++;
+	c->heard_ms = now_ms();
 	LIST_INSERT_HEAD(&s->clients, c, link);
+	client_admit(c);
 }
 
 /* Too many: one line, as far as the socket takes it, and out. */
@@ -376,12 +463,27 @@ server_turn_away(const struct control_server *s, int fd)
 	json_decref(response);
 }
 
+/* Who was silent for long makes room: nobody is kept out by clients that only sit there. */
+static void
+server_make_room(struct control_server *s)
+{
+	struct client *c, *oldest = NULL;
+
+	LIST_FOREACH(c, &s->clients, link)
+	if (oldest == NULL || c->heard_ms < oldest->heard_ms)
+		oldest = c;
+	if (oldest != NULL && now_ms() - oldest->heard_ms >= s->limits.spare_ms)
+		client_free(oldest);
+}
+
 static void
 server_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
 	int size, void *context)
 {
 	struct control_server *s = context;
 
+	if (s->n_clients >= s->limits.n_clients_max)
+		server_make_room(s);
 	if (s->n_clients < s->limits.n_clients_max)
 		client_new(s, fd);
 	else
@@ -443,8 +545,8 @@ control_server_new(struct event_base *base, const char *path,
 	s->base = base;
 	s->commands = commands;
 	s->context = context;
-	s->limits =
-		(struct control_limits){ CONTROL_CLIENTS_MAX, CONTROL_IDLE_MS, CONTROL_OUTPUT_MAX };
+	s->limits = (struct control_limits){ CONTROL_CLIENTS_MAX, CONTROL_IDLE_MS,
+		CONTROL_OUTPUT_MAX, CONTROL_SPARE_MS };
 	LIST_INIT(&s->clients);
 	status = server_listen(s, path, e);
 	if (status < 0) {
@@ -464,6 +566,16 @@ control_server_limit(struct control_server *s, const struct control_limits *limi
 		s->limits.idle_ms = limits->idle_ms;
 	if (limits->output_max > 0)
 		s->limits.output_max = limits->output_max;
+	if (limits->spare_ms > 0)
+		s->limits.spare_ms = limits->spare_ms;
+}
+
+int
+control_server_guard(struct control_server *s, control_guard_fn *guard, control_note_fn *note)
+{
+	s->guard = guard;
+	s->note = note;
+	return chmod(s->path, 0666) == 0 ? 0 : -errno;
 }
 
 unsigned int

@@ -110,7 +110,7 @@ def test_link_down():
 
 
 def test_only_who_may():
-    """The socket is 0660: others get exit code 4."""
+    """Who has no role gets exit code 4."""
     with Network(hosts=False), Daemon() as d:
         os.chmod(d.dir, 0o755)
         os.chmod(WORK, 0o755)

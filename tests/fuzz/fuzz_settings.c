@@ -59,6 +59,8 @@ check_settings(const struct settings *s)
 	CHECK_TEXT(s->mirror_dir);
 	CHECK_TEXT(s->operators);
 	CHECK_TEXT(s->auditors);
+	CHECK_TEXT(s->approvers);
+	CHECK_TEXT(s->viewers);
 	CHECK(s->state_dir[0] == '/' && s->socket[0] == '/' && s->policy[0] == '/');
 	CHECK(s->mirror_dir[0] == '/' || s->mirror_dir[0] == '\0');
 	CHECK(s->max_geo_age_days >= 1);

@@ -982,6 +982,106 @@ mutate(char *line, size_t size, unsigned int *seed)
 }
 
 static void
+raw_say(int fd, const char *text)
+{
+	raw_send(fd, text, strlen(text));
+}
+
+static atomic_uint n_notes, n_strangers; /* the guard lets nobody in while n_strangers is not 0 */
+
+static json_t *
+guard_refusal(const char *what)
+{
+	struct err e;
+
+	err_set(&e, NULL, 0, NULL, "not permitted: %s", what);
+	return control_refuse(CONTROL_NOT_PERMITTED, &e, 1);
+}
+
+static json_t *
+guard(void *context, const struct control_peer *peer, const json_t *request)
+{
+	const char *command = json_string_value(json_object_get(request, "command"));
+
+	if (request == NULL)
+		return atomic_load(&n_strangers) > 0 ? guard_refusal("to connect") : NULL;
+	return strcmp(command, "big") == 0 ? guard_refusal(command) : NULL;
+}
+
+static void
+note(void *context, const struct control_peer *peer, const json_t *request, const json_t *response)
+{
+	atomic_fetch_add(&n_notes, 1);
+}
+
+static void
+test_a_guard_is_asked_at_connecting_and_for_each_request(void)
+{
+	unsigned int n_before = atomic_load(&n_calls);
+	struct fixture f;
+	int fd;
+
+	fixture_up(&f, NULL);
+	fixture_halt(&f);
+	CU_ASSERT_EQUAL(control_server_guard(f.server, guard, note), 0);
+	event_base_loopcontinue(f.base);
+	CU_ASSERT_EQUAL(read(f.stop_fd, &(uint64_t){ 0 }, 8), 8);
+	event_add(f.stop, NULL);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&f.thread, NULL, fixture_run, f.base), 0);
+	fd = raw_connect(f.path);
+	raw_say(fd, "{\"command\":\"echo\"}\n{\"command\":\"big\",\"size\":1}\n");
+	CU_ASSERT(raw_answers(fd, CONTROL_DONE));
+	CU_ASSERT(raw_answers(fd, CONTROL_NOT_PERMITTED));
+	CU_ASSERT_EQUAL(atomic_load(&n_calls), n_before);
+	CU_ASSERT_EQUAL(atomic_load(&n_notes), 2);
+	close(fd);
+	atomic_store(&n_strangers, 1);
+	fd = raw_connect(f.path);
+	CU_ASSERT(raw_answers(fd, CONTROL_NOT_PERMITTED));
+	CU_ASSERT_PTR_NULL(raw_answer(fd));
+	close(fd);
+	fixture_down(&f);
+}
+
+static void
+test_clients_that_only_sit_there_make_room(void)
+{
+	static const struct control_limits limits = { .n_clients_max = 4, .spare_ms = 1 };
+	struct fixture f;
+	int fds[200];
+	size_t i;
+
+	fixture_up(&f, &limits);
+	for (i = 0; i < N(fds); i++) {
+		fds[i] = raw_connect(f.path);
+		usleep(2000); /* that they are silent for so long is what is tested */
+	}
+	CU_ASSERT(is_serving(&f));
+	CU_ASSERT(raw_is_gone(fds[0]));
+	for (i = 0; i < N(fds); i++)
+		close(fds[i]);
+	fixture_down(&f);
+}
+
+static void
+test_other_protocols_are_refused(void)
+{
+	struct fixture f;
+	int fd;
+
+	fixture_up(&f, NULL);
+	fd = raw_connect(f.path);
+	raw_say(fd, "{\"command\":\"echo\",\"protocol_version\":1}\n");
+	CU_ASSERT(raw_answers(fd, CONTROL_DONE));
+	raw_say(fd, "{\"command\":\"echo\",\"protocol_version\":2}\n");
+	CU_ASSERT(raw_answers(fd, CONTROL_USAGE));
+	raw_say(fd, "{\"command\":\"echo\",\"protocol_version\":\"\"}\n");
+	CU_ASSERT(raw_answers(fd, CONTROL_USAGE));
+	close(fd);
+	fixture_down(&f);
+}
+
+static void
 test_any_bytes_parse_to_an_object_or_an_error(void)
 {
 	static const char *const seeds[] = {
@@ -1013,6 +1113,10 @@ test_any_bytes_parse_to_an_object_or_an_error(void)
 }
 
 SUITE("control",
+	{ "a guard is asked at connecting and for each request",
+		test_a_guard_is_asked_at_connecting_and_for_each_request },
+	{ "clients that only sit there make room", test_clients_that_only_sit_there_make_room },
+	{ "other protocols are refused", test_other_protocols_are_refused },
 	{ "requests are answered, with who asked", test_requests_are_answered_with_who_asked },
 	{ "refusals arrive with place and any text", test_refusals_arrive_with_place_and_any_text },
 	{ "unknown commands get the nearest one", test_unknown_commands_get_the_nearest_one },

@@ -70,6 +70,8 @@ test_one_wire_is_enough_and_the_rest_has_defaults(void)
 	CU_ASSERT_EQUAL(s->mirror_rotate_s, 3600);
 	CU_ASSERT_STRING_EQUAL(s->operators, "trefoil-operators");
 	CU_ASSERT_STRING_EQUAL(s->auditors, "trefoil-auditors");
+	CU_ASSERT_STRING_EQUAL(s->approvers, "");
+	CU_ASSERT_STRING_EQUAL(s->viewers, "trefoil-viewers");
 	CU_ASSERT_EQUAL(s->approvals, 0);
 	free(s);
 }
@@ -96,7 +98,8 @@ test_every_key_reaches_its_field(void)
 		"mtu = 1500\nlink_propagation = no\n"
 		"[wire w2]\ninside = 3B:00.0\noutside = 10000:3b:1f.7\n"
 		"[mirror]\ndir = /e\nformat = pcap\nsnaplen = 96\nrotate_mb = 1\nrotate_s = 2\n"
-		"[access]\noperators = o\nauditors = a\napprovals = 2\n");
+		"[access]\noperators = o\napprovers = p\nauditors = a\nviewers = v\n"
+		"approvals = 2\n");
 
 	CU_ASSERT_STRING_EQUAL(s->name, "x");
 	CU_ASSERT_STRING_EQUAL(s->state_dir, "/s");
@@ -128,6 +131,8 @@ test_every_key_reaches_its_field(void)
 	CU_ASSERT_EQUAL(s->mirror_rotate_s, 2);
 	CU_ASSERT_STRING_EQUAL(s->operators, "o");
 	CU_ASSERT_STRING_EQUAL(s->auditors, "a");
+	CU_ASSERT_STRING_EQUAL(s->approvers, "p");
+	CU_ASSERT_STRING_EQUAL(s->viewers, "v");
 	CU_ASSERT_EQUAL(s->approvals, 2);
 	free(s);
 }

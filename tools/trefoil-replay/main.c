@@ -7,6 +7,7 @@
 
 #include "control/control.h"
 #include "mirror/capture_file.h"
+#include "packet/offline.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -16,17 +17,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LINKTYPE_NULL     0
-#define LINKTYPE_ETHERNET 1
-#define LINKTYPE_RAW      101
-#define LINKTYPE_LOOP     108
-#define LINKTYPE_SLL      113
-#define LINKTYPE_IPV4     228
-#define LINKTYPE_IPV6     229
-#define LINKTYPE_SLL2     276
-
-#define SEGMENT_SIZE   UINT16_MAX
-#define SEGMENTS_MAX   8 /* libpcap's largest frame is 256 KiB */
 #define PROGRESS_EVERY 4096
 
 struct options {
@@ -180,32 +170,6 @@ load_ruleset(struct replay *r)
 }
 
 static int
-link_of(int type, enum packet_link *out)
-{
-	static const struct {
-		int type;
-		enum packet_link link;
-	} links[] = {
-		{ LINKTYPE_ETHERNET, PACKET_LINK_ETHERNET },
-		{ LINKTYPE_RAW, PACKET_LINK_IP },
-		{ LINKTYPE_IPV4, PACKET_LINK_IP },
-		{ LINKTYPE_IPV6, PACKET_LINK_IP },
-		{ LINKTYPE_SLL, PACKET_LINK_SLL },
-		{ LINKTYPE_SLL2, PACKET_LINK_SLL2 },
-		{ LINKTYPE_NULL, PACKET_LINK_NULL },
-		{ LINKTYPE_LOOP, PACKET_LINK_NULL },
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(links) / sizeof(links[0]); i++)
-		if (links[i].type == type) {
-			*out = links[i].link;
-			return 0;
-		}
-	return -EINVAL;
-}
-
-static int
 open_capture(struct replay *r)
 {
 	struct err e;
@@ -213,7 +177,7 @@ open_capture(struct replay *r)
 	r->capture = capture_open(r->options->capture, &e);
 	if (r->capture == NULL)
 		return print_error(&e);
-	if (link_of(capture_link_type(r->capture), &r->link) == 0)
+	if (offline_link(capture_link_type(r->capture), &r->link) == 0)
 		return 0;
 	err_set(&e, r->options->capture, 0, NULL,
 		"link type %d (%s) is not supported: Ethernet, raw IP, Linux cooked and loopback "
@@ -307,42 +271,14 @@ write_outputs(
 	return status;
 }
 
-/* Wrap a frame into a chain of segments on the stack; an mbuf segment holds less than 64 KiB. */
-static void
-wrap(const struct capture_frame *frame, struct rte_mbuf segments[SEGMENTS_MAX])
-{
-	uint32_t left = frame->length, at = 0;
-	unsigned int i = 0;
-
-	memset(segments, 0, sizeof(*segments) * SEGMENTS_MAX);
-	segments[0].pkt_len = frame->length;
-	do {
-		uint32_t part = left < SEGMENT_SIZE ? left : SEGMENT_SIZE;
-		union {
-			const uint8_t *from;
-			void *to;
-		} data = { .from = frame->data + at };
-
-		segments[i].buf_addr = data.to;
-		segments[i].data_len = segments[i].buf_len = (uint16_t)part;
-		if (i > 0)
-			segments[i - 1].next = &segments[i];
-		at += part;
-		left -= part;
-		i++;
-	} while (left > 0 && i < SEGMENTS_MAX);
-	segments[0].pkt_len = at;
-	segments[0].nb_segs = (uint16_t)i;
-}
-
 static int
 replay_frame(struct replay *r, const struct capture_frame *frame)
 {
-	struct rte_mbuf segments[SEGMENTS_MAX];
+	struct rte_mbuf segments[OFFLINE_SEGMENTS_MAX];
 	struct classify_detail detail;
 	int status = 0;
 
-	wrap(frame, segments);
+	offline_wrap(frame->data, frame->length, segments);
 	classify_frame(
 		r->ruleset, r->options->direction, segments, frame->wire_length, r->link, &detail);
 	replay_count(&r->summary, r->ruleset, frame, &detail);

@@ -3,6 +3,7 @@
 #include "command.h"
 
 #include "print.h"
+#include "remote.h"
 #include "view.h"
 
 #include <errno.h>
@@ -58,7 +59,7 @@ command_ask(const struct command_line *line, json_t *request, unsigned int timeo
 			"a name or message of the request is no valid UTF-8");
 		return command_fail(line, CONTROL_USAGE, &errors);
 	}
-	status = control_call(line->socket, request, timeout_ms, response, err_list_next(&errors));
+	status = remote_call(line, request, timeout_ms, response, err_list_next(&errors));
 	json_decref(request);
 	if (status < 0)
 		return command_fail(line,
@@ -99,14 +100,6 @@ enum control_exit
 command_status(const struct command_line *line)
 {
 	return ask_and_show(line, json_pack("{s:s}", "command", "status"), view_status);
-}
-
-enum control_exit
-command_explain(const struct command_line *line)
-{
-	json_t *request = json_pack("{s:s, s:s}", "command", "explain", "address", line->argument);
-
-	return ask_and_show(line, request, view_explain);
 }
 
 enum control_exit

@@ -15,10 +15,19 @@
 /* What the command line says. */
 struct command_line {
 	const char *socket;
-	const char *argument; /* POLICY, ADDRESS or an action; NULL for commands that take none */
-	const char *second;   /* SEGMENT behind an action, NULL = none */
-	const char *message;  /* of push, of mirror hold and release, NULL = none */
-	const char *by;       /* of counters, NULL = all */
+	bool socket_is_set;    /* by --socket */
+	const char *host;      /* ssh://USER@HOST, NULL = here */
+	const char *argument;  /* POLICY, ADDRESS or an action; NULL for commands that take none */
+	const char *second;    /* TABLE or SEGMENT behind an action, NULL = none */
+	const char *message;   /* of push, of mirror hold and release, NULL = none */
+	const char *by;        /* of counters, NULL = all */
+	long confirm_within_s; /* of push, 0 = for good */
+	long limit;            /* of diff, -1 = the daemon's */
+	const char *source, *protocol, *direction; /* of explain, NULL = the daemon's */
+	long source_port, port;                    /* of explain, -1 = none */
+	const char *pcap;  /* of explain, NULL = an address is asked about */
+	long packet;       /* in it, from 1; 0 = not given */
+	long since, count; /* of watch, -1 = from now on, no end */
 	bool json;
 };
 
@@ -40,5 +49,14 @@ void command_print_json(json_t *object);
 /* check: no daemon needed. push: the same check, then the daemon. */
 command_fn command_check, command_push;
 
+/* Generations. */
+command_fn command_confirm, command_rollback, command_approve, command_history, command_show;
+
+/* diff of a policy, geo diff of a table, against what runs. */
+command_fn command_diff, command_geo;
+
 /* The commands that ask the daemon and show its answer. */
 command_fn command_status, command_counters, command_explain, command_mirror;
+
+/* Those that go on until they are stopped. */
+command_fn command_watch, command_top;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* check and push: both read the file once and judge the very bytes that push then sends. */
+/* check. */
+#include "candidate.h"
 #include "command.h"
-
 #include "print.h"
 
 #include "policy/policy.h"
@@ -10,77 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POLICY_SIZE_MAX (4u << 20)
-#define TIMEOUT_MS      120000 /* a push may compile a full table */
-#define N(array)        (sizeof(array) / sizeof((array)[0]))
+#define N(array) (sizeof(array) / sizeof((array)[0]))
 
 /* The rule sections of a policy, as struct policy_rule has them. */
 static const char *const sections[] = { "prefix", "asn", "country", "special", "non-ip", "policy" };
-
-struct candidate {
-	char *text;
-	size_t size;
-	struct policy *policy;
-};
-
-static const char *
-base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
-}
-
-static int
-read_text(const char *path, struct candidate *c, struct err_list *errors)
-{
-	char *text = malloc(POLICY_SIZE_MAX + 1);
-	FILE *file = fopen(path, "re");
-	size_t size = 0;
-	int code = file == NULL || text == NULL ? errno : 0;
-
-	if (code == 0) {
-		size = fread(text, 1, POLICY_SIZE_MAX + 1, file);
-		if (ferror(file))
-			code = errno;
-		else if (size > POLICY_SIZE_MAX)
-			code = EFBIG;
-	}
-	if (file != NULL)
-		fclose(file);
-	if (code != 0) {
-		free(text);
-		return err_set_code(err_list_next(errors), code, path, 0, NULL, "cannot read: %s",
-			strerror(code));
-	}
-	c->text = text;
-	c->size = size;
-	return 0;
-}
-
-static void
-candidate_fini(struct candidate *c)
-{
-	policy_free(c->policy);
-	free(c->text);
-}
-
-/* Read and check; what is wrong is already reported when it returns another code than DONE. */
-static enum control_exit
-candidate_init(struct candidate *c, const struct command_line *line)
-{
-	struct err_list errors = { .n = 0 };
-
-	*c = (struct candidate){ .text = NULL };
-	if (read_text(line->argument, c, &errors) == 0)
-		c->policy = policy_parse(c->text, c->size, line->argument, &errors);
-	if (c->policy != NULL)
-		return CONTROL_DONE;
-	if (errors.n == 0)
-		err_set(err_list_next(&errors), line->argument, 0, NULL, "%s", strerror(errno));
-	free(c->text);
-	return command_fail(line, CONTROL_REFUSED, &errors);
-}
 
 /* Rules that the file itself has; NULL = all. */
 static size_t
@@ -168,44 +101,4 @@ command_check(const struct command_line *line)
 		print_summary(c.policy);
 	candidate_fini(&c);
 	return CONTROL_DONE;
-}
-
-static void
-print_pushed(const json_t *result, const struct policy *p)
-{
-	json_int_t generation = json_integer_value(json_object_get(result, "generation"));
-	const json_t *policy = json_object_get(result, "policy");
-	const char *name = json_string_value(json_object_get(policy, "name"));
-	const char *sha256 = json_string_value(json_object_get(policy, "sha256"));
-	char *safe_name = print_safe(name != NULL ? name : p->name);
-	char *safe_sha256 = print_safe(sha256 != NULL ? sha256 : p->sha256);
-
-	printf("generation %" JSON_INTEGER_FORMAT " is running (policy %s, sha256 %s)\n",
-		generation, safe_name, safe_sha256);
-	free(safe_name);
-	free(safe_sha256);
-}
-
-enum control_exit
-command_push(const struct command_line *line)
-{
-	const json_t *result;
-	json_t *request, *response;
-	struct candidate c;
-	enum control_exit code;
-
-	code = candidate_init(&c, line);
-	if (code != CONTROL_DONE)
-		return code;
-	request = json_pack("{s:s, s:s, s:s%, s:s*}", "command", "push", "name",
-		base_name(line->argument), "text", c.text, c.size, "message", line->message);
-	code = command_ask(line, request, TIMEOUT_MS, &response, &result);
-	if (code == CONTROL_DONE && line->json)
-		command_print_json(json_deep_copy(result));
-	else if (code == CONTROL_DONE)
-		print_pushed(result, c.policy);
-	if (code == CONTROL_DONE)
-		json_decref(response);
-	candidate_fini(&c);
-	return code;
 }

@@ -2,14 +2,14 @@
 # bash completion for trefoilctl
 _trefoilctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='check push status counters explain mirror'
-	local common='--socket --json --help --usage --version'
+	local commands='check diff push confirm rollback approve history show status counters explain geo mirror relay top watch'
+	local common='--socket --host --json --help --usage --version'
 	local command='' i
 
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		-s | --socket) ((i++)) ;;
+		-s | --socket | -H | --host) ((i++)) ;;
 		-*) ;;
 		*)
 			command=${COMP_WORDS[i]}
@@ -22,7 +22,19 @@ _trefoilctl() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
-	-m | --message) return ;;
+	-m | --message | -H | --host | --limit | --confirm-within | --source | --sport | --dport | --packet | --since | --count) return ;;
+	--pcap)
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
+	--protocol)
+		mapfile -t COMPREPLY < <(compgen -W 'tcp udp sctp icmp esp' -- "$cur")
+		return
+		;;
+	--direction)
+		mapfile -t COMPREPLY < <(compgen -W 'outbound inbound' -- "$cur")
+		return
+		;;
 	--by)
 		mapfile -t COMPREPLY < <(compgen -W 'reason country asn rule port worker' -- "$cur")
 		return
@@ -31,10 +43,24 @@ _trefoilctl() {
 	case $command:$cur in
 	:-*) mapfile -t COMPREPLY < <(compgen -W "$common" -- "$cur") ;;
 	:*) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur") ;;
-	push:-*) mapfile -t COMPREPLY < <(compgen -W "$common --message" -- "$cur") ;;
+	push:-*) mapfile -t COMPREPLY < <(compgen -W "$common --message --confirm-within" -- "$cur") ;;
+	rollback:-*) mapfile -t COMPREPLY < <(compgen -W "$common --message" -- "$cur") ;;
 	counters:-*) mapfile -t COMPREPLY < <(compgen -W "$common --by" -- "$cur") ;;
+	watch:-*) mapfile -t COMPREPLY < <(compgen -W "$common --since --count" -- "$cur") ;;
+	explain:-*)
+		mapfile -t COMPREPLY < <(compgen -W "$common --source --protocol --sport --dport
+			--direction --pcap --packet" -- "$cur")
+		;;
+	diff:-* | geo:-*) mapfile -t COMPREPLY < <(compgen -W "$common --limit --message" -- "$cur") ;;
 	*:-*) mapfile -t COMPREPLY < <(compgen -W "$common" -- "$cur") ;;
-	check:* | push:*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	check:* | diff:* | push:*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	geo:*)
+		if [ "$prev" = geo ]; then
+			mapfile -t COMPREPLY < <(compgen -W 'diff push reload rollback status' -- "$cur")
+		else
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		fi
+		;;
 	mirror:*) mapfile -t COMPREPLY < <(compgen -W 'hold list release rotate status' -- "$cur") ;;
 	esac
 }

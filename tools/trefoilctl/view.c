@@ -295,6 +295,8 @@ view_status(const json_t *result, FILE *out)
 		{ "  pushed at", "policy.pushed_at", TEXT },
 		{ "  message", "policy.message", TEXT },
 		{ "  confirmed", "policy.confirmed", TEXT },
+		{ "  time left", "policy.confirm_left_s", DURATION },
+		{ "waiting", "waiting", TEXT },
 		{ "geo table", "geo.file", TEXT },
 		{ "  sha256", "geo.sha256", TEXT },
 		{ "  built at", "geo.built_at", TEXT },
@@ -416,14 +418,45 @@ view_counters(const json_t *result, const char *by, FILE *out)
 		fprintf(out, "\nnothing counted yet\n");
 }
 
+static void
+show_destinations(const json_t *list, FILE *out)
+{
+	static const struct field fields[] = {
+		{ "    verdict", "verdict", TEXT },
+		{ "    reason", "reason", TEXT },
+		{ "    rule", "rule", TEXT },
+		{ "    special", "special", TEXT },
+		{ "    country", "country", COUNTRY },
+		{ "    AS", "asn", ASN },
+		{ "    AS name", "as_name", TEXT },
+		{ "    range", "", RANGE },
+		{ "    sources", "sources", TEXT },
+	};
+	const json_t *item;
+	size_t i;
+
+	for (i = 0; i < json_array_size(list); i++) {
+		item = json_array_get(list, i);
+		show_field("  address", json_object_get(item, "address"), TEXT, out);
+		if (json_is_true(json_object_get(item, "carrier")))
+			fprintf(out, "%-14s the address that it embeds is judged\n", "    carrier");
+		else
+			show_fields(item, fields, N(fields), out);
+	}
+}
+
 void
 view_explain(const json_t *result, FILE *out)
 {
 	static const struct field fields[] = {
+		{ "direction", "direction", TEXT },
+		{ "layers", "layers", TEXT },
 		{ "verdict", "verdict", TEXT },
 		{ "reason", "reason", TEXT },
 		{ "rule", "rule", TEXT },
 		{ "shadows", "shadows", TEXT },
+		{ "protocol", "protocol", TEXT },
+		{ "decided by", "deciding", TEXT },
 		{ "special", "special", TEXT },
 		{ "country", "country", COUNTRY },
 		{ "AS", "asn", ASN },
@@ -431,11 +464,36 @@ view_explain(const json_t *result, FILE *out)
 		{ "range", "", RANGE },
 		{ "sources", "sources", TEXT },
 		{ "generation", "generation", COUNT },
+		{ "geo table", "geo_file", TEXT },
 		{ "geo built at", "geo_built_at", TEXT },
 	};
+	const json_t *destinations = json_object_get(result, "destinations");
 
 	show_field("address", json_object_get(result, "address"), TEXT, out);
 	show_fields(result, fields, N(fields), out);
-	if (json_is_true(json_object_get(result, "carrier")))
-		fprintf(out, "%-14s the IPv4 address that it embeds is judged\n", "carrier");
+	if (json_is_true(json_object_get(result, "shadow")))
+		fprintf(out, "%-14s forwarded all the same: mode = shadow\n", "shadow");
+	if (json_array_size(destinations) > 1)
+		fprintf(out, "judged\n");
+	if (json_array_size(destinations) > 1)
+		show_destinations(destinations, out);
+}
+
+void
+view_geo(const json_t *result)
+{
+	static const struct field fields[] = {
+		{ "geo table", "file", TEXT },
+		{ "sha256", "sha256", TEXT },
+		{ "built at", "built_at", TEXT },
+		{ "age", "age_days", DAYS },
+		{ "stale", "stale", TEXT },
+		{ "IPv4 ranges", "ranges4", COUNT },
+		{ "IPv6 ranges", "ranges6", COUNT },
+		{ "origins", "origins", COUNT },
+		{ "canaries", "canaries", COUNT },
+		{ "checks", "checks", TEXT },
+	};
+
+	show_fields(result, fields, N(fields), stdout);
 }

@@ -16,8 +16,16 @@ void view_status(const json_t *result, FILE *out);
 
 /* `by` is one of view_counters_by, or NULL for totals, reasons and countries. */
 void view_counters(const json_t *result, const char *by, FILE *out);
+void view_diff(const json_t *result, FILE *out);
 void view_explain(const json_t *result, FILE *out);
 void view_mirror(const json_t *result, FILE *out);
 
 /* Of mirror list. */
 void view_segments(const json_t *result, FILE *out);
+
+/* The generations, newest first; one with its policy. To standard output. */
+void view_history(const json_t *result);
+void view_show(const json_t *result);
+
+/* The geo table that judges. */
+void view_geo(const json_t *result);

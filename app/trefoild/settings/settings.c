@@ -162,6 +162,47 @@ take_wire(struct build *b, const struct schema_value *v)
 	}
 }
 
+/* "1.1.1.1 AU", "1.1.1.1 AS13335": to `out`. Returns 0 or -EINVAL. */
+static int
+parse_canary(const char *text, struct settings_canary *out)
+{
+	size_t length = strcspn(text, " \t");
+	const char *rest = text + length + strspn(text + length, " \t");
+	char address[IP_TEXT_SIZE], *end = NULL;
+	unsigned long asn;
+
+	if (length >= sizeof(address))
+		return -EINVAL;
+	snprintf(address, sizeof(address), "%.*s", (int)length, text);
+	if (ip_parse(address, &out->ip) != 0)
+		return -EINVAL;
+	if (strlen(rest) == 2 && strspn(rest, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 2) {
+		memcpy(out->country, rest, 3);
+		return 0;
+	}
+	if (strncmp(rest, "AS", 2) != 0 || rest[2] < '1' || rest[2] > '9')
+		return -EINVAL;
+	asn = strtoul(rest + 2, &end, 10);
+	out->asn = (uint32_t)asn;
+	return *end == '\0' && asn <= UINT32_MAX ? 0 : -EINVAL;
+}
+
+static int
+take_canary(struct build *b, const struct schema_value *v)
+{
+	struct settings_canary canary = { .line = v->line };
+
+	if (parse_canary(v->text, &canary) != 0)
+		return schema_fail(&b->reader,
+			"'%s' is not an address and what it must be, as in 1.1.1.1 AU or 1.1.1.1 "
+			"AS13335",
+			v->text);
+	if (b->s->n_canaries == SETTINGS_CANARIES_MAX)
+		return schema_fail(&b->reader, "more than %u canaries", SETTINGS_CANARIES_MAX);
+	b->s->canaries[b->s->n_canaries++] = canary;
+	return 0;
+}
+
 static int
 take_value(struct schema_reader *r, const struct schema_value *v)
 {
@@ -195,6 +236,8 @@ take_value(struct schema_reader *r, const struct schema_value *v)
 	case SETTING_UINT_OR_WORD:
 		*(unsigned int *)field = v->word >= 0 ? 0 : number;
 		return 0;
+	case SETTING_CANARY:
+		return take_canary(b, v);
 	case SETTING_SNAPLEN:
 		b->s->mirror_snaplen = v->word == 0 ? 0 : number;
 		return 0;

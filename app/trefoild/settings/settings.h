@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/ini.h"
+#include "base/ip.h"
 #include "base/schema.h"
 #include "mirror/capture_file.h"
 
@@ -40,6 +41,16 @@ struct settings_wire {
 	uint16_t mtu;      /* bytes of a frame without Ethernet header and FCS */
 	bool link_propagation;
 };
+
+/* An address of which a new geo table must say this. */
+struct settings_canary {
+	struct ip_addr ip;
+	uint32_t asn;    /* 0 = any */
+	char country[3]; /* "" = any */
+	unsigned int line;
+};
+
+#define SETTINGS_CANARIES_MAX 64
 
 struct settings {
 	/* [appliance] */
@@ -73,9 +84,16 @@ struct settings {
 	char mirror_filter[INI_LINE_MAX + 1];       /* tcpdump's syntax, "" = all */
 	unsigned int mirror_flow_packets;           /* first ones of each flow, 0 = all */
 	char mirror_head_command[INI_LINE_MAX + 1]; /* "" = none */
+	/* [geo]: what a new table must be */
+	struct settings_canary canaries[SETTINGS_CANARIES_MAX];
+	unsigned int n_canaries;
+	unsigned int geo_min_ranges;
+	unsigned int geo_max_space, geo_max_traffic; /* per cent, above which it needs approval */
 	/* [access]: unix groups */
 	char operators[33];
+	char approvers[33]; /* "" = the operators */
 	char auditors[33];
+	char viewers[33];
 	unsigned int approvals;
 };
 

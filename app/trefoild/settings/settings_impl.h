@@ -23,6 +23,7 @@ enum setting_kind {
 	SETTING_SNAPLEN,
 	SETTING_UINT64,       /* uint64_t; a word is 0 */
 	SETTING_UINT_OR_WORD, /* unsigned int; a word is 0 */
+	SETTING_CANARY,
 };
 
 #define SETTING_ID(kind, field) ((size_t)SETTING_##kind << 24 | offsetof(struct settings, field))

@@ -217,6 +217,37 @@ static const struct schema_key mirror_keys[] = {
 			"of the key) at each new segment, to keep it out of this machine's reach" },
 };
 
+static const struct schema_key geo_keys[] = {
+	{ .name = "canary",
+		.type = SCHEMA_TEXT,
+		.many = SCHEMA_REPEAT,
+		.max = INI_LINE_MAX,
+		.item = "ADDRESS CC|ASN",
+		.help = "a new table that says anything else of this address is refused",
+		.id = SETTING_ID(CANARY, canaries) },
+	{ .name = "min_ranges",
+		.type = SCHEMA_NUMBER,
+		.max = 100000000,
+		.fallback = "0",
+		.help = "a new table with fewer ranges, of IPv4 and IPv6 together, is refused",
+		.id = SETTING_ID(UINT, geo_min_ranges) },
+	{ .name = "max_space",
+		.type = SCHEMA_NUMBER,
+		.max = 100,
+		.unit = "percent",
+		.fallback = "100",
+		.help = "a new table that changes the verdict of more of the known address space "
+			"has to be approved",
+		.id = SETTING_ID(UINT, geo_max_space) },
+	{ .name = "max_traffic",
+		.type = SCHEMA_NUMBER,
+		.max = 100,
+		.unit = "percent",
+		.fallback = "100",
+		.help = "the same for the traffic of the last hour",
+		.id = SETTING_ID(UINT, geo_max_traffic) },
+};
+
 static const struct schema_key access_keys[] = {
 	{ .name = "operators",
 		.type = SCHEMA_TEXT,
@@ -224,19 +255,36 @@ static const struct schema_key access_keys[] = {
 		TEXT_AT(operators),
 		.item = "GROUP",
 		.fallback = "trefoil-operators",
-		.help = "unix group that may change things" },
+		.help = "unix group that may push, confirm, roll back and see everything; the user "
+			"that the daemon runs as may too" },
+	{ .name = "approvers",
+		.type = SCHEMA_TEXT,
+		.min = 1,
+		TEXT_AT(approvers),
+		.item = "GROUP",
+		.help = "unix group that may approve what others pushed (default: the operators)" },
 	{ .name = "auditors",
 		.type = SCHEMA_TEXT,
 		.min = 1,
 		TEXT_AT(auditors),
 		.item = "GROUP",
 		.fallback = "trefoil-auditors",
-		.help = "unix group that may look at everything and change nothing" },
+		.help = "unix group that may look at everything and change nothing; may begin a "
+			"new capture file" },
+	{ .name = "viewers",
+		.type = SCHEMA_TEXT,
+		.min = 1,
+		TEXT_AT(viewers),
+		.item = "GROUP",
+		.fallback = "trefoil-viewers",
+		.help = "unix group that may see all but the mirror" },
 	{ .name = "approvals",
 		.type = SCHEMA_NUMBER,
 		.max = 8,
 		.fallback = "0",
-		.help = "other operators who must approve a policy before it takes effect",
+		.help = "different people who must approve a push before it takes effect; never "
+			"who pushed "
+			"it, root neither",
 		.id = SETTING_ID(UINT, approvals) },
 };
 
@@ -249,6 +297,7 @@ static const struct schema_section sections[] = {
 		"and no port is in two.",
 		wire_keys, N(wire_keys) },
 	{ "mirror", false, "Copies of frames, as evidence.", mirror_keys, N(mirror_keys) },
+	{ "geo", false, "What a new geo table must be, however it comes.", geo_keys, N(geo_keys) },
 	{ "access", false, "Who may do what over the control socket.", access_keys,
 		N(access_keys) },
 };

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * room: is there memory for one more generation? Asked before it is compiled: a daemon that the
+ * kernel ends for lack of memory forwards nothing.
+ * Threads: control thread.
+ * Units: bytes.
+ */
+#pragma once
+
+#include "daemon.h"
+
+/* Bytes the host (/proc/meminfo) and the cgroup still have for this process. UINT64_MAX = unknown. */
+uint64_t room_available(void);
+
+/* What compiling the table for `n_workers` may take at most, the steps in between included. */
+uint64_t room_needed(const struct geo_table *table, unsigned int n_workers);
+
+/* Returns 0 or -ENOMEM, `e` says how much is missing. */
+int room_check(const struct daemon *d, const struct geo_table *table, struct err *e);

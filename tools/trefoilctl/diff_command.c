@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* diff and geo diff: send the candidate, show what it would change. */
+#include "candidate.h"
+#include "command.h"
+#include "print.h"
+#include "view.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TIMEOUT_MS     120000             /* the daemon compiles a full table */
+#define TABLE_SIZE_MAX ((size_t)11 << 20) /* as base64 it fits one request */
+
+/* Takes `request`. */
+static enum control_exit
+ask(const struct command_line *line, json_t *request)
+{
+	const json_t *result;
+	json_t *response;
+	enum control_exit code;
+
+	if (request != NULL && line->limit >= 0)
+		json_object_set_new(request, "limit", json_integer(line->limit));
+	code = command_ask(line, request, TIMEOUT_MS, &response, &result);
+	if (code != CONTROL_DONE)
+		return code;
+	if (line->json)
+		command_print_json(json_deep_copy(result));
+	else
+		view_diff(result, stdout);
+	json_decref(response);
+	return CONTROL_DONE;
+}
+
+enum control_exit
+command_diff(const struct command_line *line)
+{
+	struct candidate c;
+	enum control_exit code;
+
+	if (line->argument == NULL)
+		return ask(line, json_pack("{s:s}", "command", "diff"));
+	code = candidate_init(&c, line);
+	if (code != CONTROL_DONE)
+		return code;
+	code = ask(line, json_pack("{s:s, s:s, s:s%}", "command", "diff", "name",
+				 candidate_base_name(line->argument), "text", c.text, c.size));
+	candidate_fini(&c);
+	return code;
+}
+
+/* Text for free(), NULL = no memory. */
+static char *
+base64(const char *bytes, size_t size)
+{
+	char *text = malloc(size / 3 * 4 + 5);
+
+	if (text != NULL)
+		EVP_EncodeBlock((unsigned char *)text, (const unsigned char *)bytes, (int)size);
+	return text;
+}
+
+/* Shows what a change of data came to. */
+static enum control_exit
+ask_change(const struct command_line *line, json_t *request)
+{
+	const json_t *result, *change;
+	json_t *response;
+	enum control_exit code;
+
+	if (request != NULL && line->message != NULL)
+		json_object_set_new(request, "message", json_string(line->message));
+	code = command_ask(line, request, TIMEOUT_MS, &response, &result);
+	if (code != CONTROL_DONE)
+		return code;
+	change = json_object_get(result, "change");
+	if (line->json)
+		command_print_json(json_deep_copy(result));
+	else if (!json_is_object(change))
+		view_geo(result);
+	else
+		printf("generation %" JSON_INTEGER_FORMAT " %s\n",
+			json_integer_value(json_object_get(change, "generation")),
+			json_is_true(json_object_get(change, "waiting"))
+				? "waits for approval: see trefoilctl show"
+				: "is running");
+	json_decref(response);
+	return CONTROL_DONE;
+}
+
+enum control_exit
+command_geo(const struct command_line *line)
+{
+	struct err_list errors = { .n = 0 };
+	char *bytes, *text = NULL;
+	enum control_exit code;
+	size_t size = 0;
+
+	if (line->second == NULL)
+		return ask_change(
+			line, json_pack("{s:s, s:s}", "command", "geo", "action", line->argument));
+	bytes = candidate_read(line->second, TABLE_SIZE_MAX, &size, &errors);
+	if (bytes != NULL)
+		text = base64(bytes, size);
+	free(bytes);
+	if (text == NULL) {
+		if (errors.n == 0)
+			err_set(err_list_next(&errors), NULL, 0, NULL, "out of memory");
+		return command_fail(line, CONTROL_REFUSED, &errors);
+	}
+	if (strcmp(line->argument, "push") == 0)
+		code = ask_change(
+			line, json_pack("{s:s, s:s, s:s, s:s}", "command", "geo", "action", "push",
+				      "name", candidate_base_name(line->second), "table", text));
+	else
+		code = ask(line, json_pack("{s:s, s:s, s:s}", "command", "diff", "name",
+					 candidate_base_name(line->second), "table", text));
+	free(text);
+	return code;
+}
