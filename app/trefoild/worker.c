@@ -245,6 +245,7 @@ worker_process(
 		return;
 	}
 	classify_burst(b.generation->ruleset, q->direction, pkts, n, b.results);
+	shadow_judge(w->shadow, w->id, b.generation, q->direction, pkts, n, b.results);
 	is_shadow = b.generation->policy->mode == POLICY_SHADOW;
 	count_classes(w, &b);
 	mirror_burst(w, q, &b);

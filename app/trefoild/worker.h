@@ -10,6 +10,7 @@
 #include "classify/classify.h"
 #include "mirror/mirror.h"
 #include "publish.h"
+#include "shadow.h"
 #include "stats/stats.h"
 
 #include <stdbool.h>
@@ -33,9 +34,10 @@ struct worker {
 	unsigned int id;                /* 0..n-1: reader id, index of counters */
 	unsigned int lcore;
 	struct publisher *publisher;
-	struct mirror_ring *ring; /* NULL = no mirror */
-	uint32_t mirror_snaplen;  /* 0 = up to the end of the innermost header */
-	const bool *stop;         /* atomic */
+	const struct shadow *shadow; /* NULL = no candidate is ever judged */
+	struct mirror_ring *ring;    /* NULL = no mirror */
+	uint32_t mirror_snaplen;     /* 0 = up to the end of the innermost header */
+	const bool *stop;            /* atomic */
 	unsigned int n_queues;
 	struct worker_queue queues[WORKER_QUEUES_MAX];
 } __attribute__((aligned(STATS_CACHE_LINE)));
