@@ -240,7 +240,7 @@ parse_tuple(const json_t *request, struct explain_question *q, struct err *e)
 {
 	const char *address = json_string_value(json_object_get(request, "address"));
 	const json_t *source = json_object_get(request, "source");
-	const json_t *protocol = json_object_get(request, "protocol");
+	const json_t *protocol = json_object_get(request, "ip_protocol");
 	struct offline_tuple t = { .protocol = 0 };
 	const char *name;
 	int length;
@@ -258,7 +258,7 @@ parse_tuple(const json_t *request, struct explain_question *q, struct err *e)
 		return -EINVAL;
 	name = protocol != NULL ? json_string_value(protocol) : "tcp";
 	if (name == NULL || offline_protocol(name, t.destination.version, &t.protocol) != 0)
-		return refuse(e, "protocol", "is none of tcp, udp, sctp, icmp, esp");
+		return refuse(e, "ip_protocol", "is none of tcp, udp, sctp, icmp, esp");
 	length = offline_frame(&t, q->tuple);
 	if (length < 0)
 		return refuse(e, "address", "cannot be asked about");

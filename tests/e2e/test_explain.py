@@ -168,7 +168,7 @@ def test_refused():
                             '"frame":"AAAA","link_type":147', '"frame":"AAAA","wire_length":1', '"frame":"AAAA","direction":"up"',
                             '"frame":"AAAA","link_type":"x"', '"address":"1.2.3.4","port":-1',
                             '"address":"1.2.3.4","source_port":"x"',
-                            '"address":"1.2.3.4","protocol":7', '"frame":"' + "A" * 400000 + '"'):
+                            '"address":"1.2.3.4","ip_protocol":7', '"frame":"' + "A" * 400000 + '"'):
                 lines.write('{"command":"explain",%s}\n' % request)
                 lines.flush()
                 check('"ok":false' in lines.readline(), "refused:", request[:50])
