@@ -25,6 +25,7 @@ static const struct permission permissions[] = {
 	{ "diff", NULL, ANYBODY },
 	{ "history", NULL, ANYBODY },
 	{ "show", NULL, ANYBODY },
+	{ "shadow", NULL, ANYBODY },
 	{ "watch", NULL, ANYBODY },
 	{ "geo", "status", ANYBODY },
 	{ "mirror", NULL, ACCESS_AUDITOR | ACCESS_OPERATOR },

@@ -4,7 +4,7 @@
  * peer is in. A group that does not exist gives nobody a role. The user that the daemon runs as is
  * an operator, so that there is always one; an approver he is only by group, root neither.
  *
- *     viewer    status, counters, explain, diff, history, show, watch
+ *     viewer    status, counters, explain, diff, history, show, shadow, watch
  *     auditor   that, and the mirror
  *     operator  that, and push, confirm, rollback, geo push...: every command not named here
  *     approver  what viewers may, and approve

@@ -9,6 +9,7 @@
 #include "report.h"
 #include "report_diff.h"
 #include "report_explain.h"
+#include "shadow_commands.h"
 #include "watch.h"
 
 #include <string.h>
@@ -138,6 +139,10 @@ const struct control_command commands[] = {
 	{ "show", change_on_show },
 	{ "geo", geo_on_request },
 	{ "mirror", on_mirror },
+	{ "shadow", shadow_on_status },
+	{ "shadow-push", shadow_on_push },
+	{ "shadow-drop", shadow_on_drop },
+	{ "promote", shadow_on_promote },
 	{ "watch", on_watch },
 	{ NULL, NULL },
 };

@@ -14,6 +14,7 @@
 #include "writer.h"
 
 #include <event2/event.h>
+#include <jansson.h>
 
 #define ALARM_SIZE 512
 
@@ -81,6 +82,8 @@ struct daemon {
 	uint64_t n_events;
 	struct traffic *traffic; /* of the last hour */
 	struct watch *watch;     /* the last events */
+	struct shadow *shadow;   /* the candidate beside the running generation */
+	json_t *shadow_text;     /* its text, name and pushed_by; NULL = none */
 	struct observe *observe; /* what feeds them: observe.h */
 };
 

@@ -2,6 +2,8 @@
 /* A timer and a listener, and what they feed. */
 #include "observe.h"
 
+#include "shadow.h"
+#include "shadow_commands.h"
 #include "traffic.h"
 #include "watch.h"
 
@@ -69,6 +71,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 
 	daemon_sum_workers(d, &total);
 	traffic_tick(d->traffic, publisher_get(d->publisher), &total, now);
+	shadow_attend(d);
 	look_at_links(d);
 	look_at_mirror(d, &total, now);
 }
@@ -89,12 +92,16 @@ int
 observe_start(struct daemon *d)
 {
 	const struct timeval period = { .tv_sec = TICK_S };
+	unsigned int i;
 
 	d->traffic = traffic_new();
 	d->watch = watch_new();
+	d->shadow = shadow_new(publisher_workers(d->publisher));
 	d->observe = calloc(1, sizeof(*d->observe));
-	if (d->traffic == NULL || d->watch == NULL || d->observe == NULL)
+	if (d->traffic == NULL || d->watch == NULL || d->shadow == NULL || d->observe == NULL)
 		return -ENOMEM;
+	for (i = 0; i < d->n_workers; i++)
+		d->workers[i].shadow = d->shadow;
 	d->observe->timer = event_new(d->base, -1, EV_PERSIST, on_tick, d);
 	if (d->observe->timer == NULL || event_add(d->observe->timer, &period) != 0 ||
 		daemon_listen(d, on_event, d) != 0)
@@ -110,4 +117,6 @@ observe_stop(struct daemon *d)
 	free(d->observe);
 	traffic_free(d->traffic);
 	watch_free(d->watch);
+	json_decref(d->shadow_text);
+	shadow_free(d->shadow);
 }

@@ -10,6 +10,6 @@
 
 struct observe;
 
-/* Needs d->base and d->publisher. Returns 0 or -ENOMEM. */
+/* Needs d->base, d->publisher and the workers, which do not run yet. Returns 0 or -ENOMEM. */
 int observe_start(struct daemon *d);
 void observe_stop(struct daemon *d); /* also when it was not started */

@@ -66,6 +66,23 @@ sources_json(const struct geo_table *geo, const struct geo_origin *origin)
 	return list;
 }
 
+/* Sources that name another country than the one that is believed. */
+static json_t *
+disagree_json(const struct geo_table *geo, const struct geo_origin *origin)
+{
+	json_t *list = json_array();
+	unsigned int i;
+
+	for (i = 0; i < origin->n_dissents; i++) {
+		const struct geo_dissent *d = &geo->dissents[origin->dissents + i];
+
+		json_array_append_new(
+			list, json_pack("{s:s, s:s%}", "source", geo->sources[d->source], "country",
+				      d->country, (size_t)2));
+	}
+	return list;
+}
+
 static json_t *
 country_json(const struct geo_origin *origin)
 {
@@ -118,6 +135,7 @@ address_json(const struct ruleset *rs, const struct ip_addr *ip, ruleset_class_t
 
 	if (o == NULL)
 		return NULL;
+	json_object_set_new(o, "disagree", disagree_json(rs->geo, origin));
 	set_range(o, rs, ip);
 	set_rule(o, rs, class->rule);
 	return o;
@@ -148,8 +166,8 @@ deciding_json(const struct ruleset *rs, const struct classify_detail *d)
 {
 	if (d->deciding >= 0)
 		return judged_json(rs, d, (unsigned int)d->deciding);
-	return json_pack("{s:n, s:n, s:I, s:s, s:[], s:[]}", "special", "country", "asn",
-		(json_int_t)0, "as_name", "", "sources", "shadows");
+	return json_pack("{s:n, s:n, s:I, s:s, s:[], s:[], s:[]}", "special", "country", "asn",
+		(json_int_t)0, "as_name", "", "sources", "shadows", "disagree");
 }
 
 json_t *
@@ -222,7 +240,7 @@ parse_tuple(const json_t *request, struct explain_question *q, struct err *e)
 {
 	const char *address = json_string_value(json_object_get(request, "address"));
 	const json_t *source = json_object_get(request, "source");
-	const json_t *protocol = json_object_get(request, "protocol");
+	const json_t *protocol = json_object_get(request, "ip_protocol");
 	struct offline_tuple t = { .protocol = 0 };
 	const char *name;
 	int length;
@@ -240,7 +258,7 @@ parse_tuple(const json_t *request, struct explain_question *q, struct err *e)
 		return -EINVAL;
 	name = protocol != NULL ? json_string_value(protocol) : "tcp";
 	if (name == NULL || offline_protocol(name, t.destination.version, &t.protocol) != 0)
-		return refuse(e, "protocol", "is none of tcp, udp, sctp, icmp, esp");
+		return refuse(e, "ip_protocol", "is none of tcp, udp, sctp, icmp, esp");
 	length = offline_frame(&t, q->tuple);
 	if (length < 0)
 		return refuse(e, "address", "cannot be asked about");

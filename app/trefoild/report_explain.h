@@ -24,7 +24,7 @@ struct explain_question {
 	uint8_t *bytes;       /* of a decoded frame */
 };
 
-/* Read a request: "address" with "source", "protocol", "source_port" and "port" if they matter, or
+/* Read a request: "address" with "source", "ip_protocol", "source_port" and "port" if they matter, or
  * "frame" (base64) with "link_type" and "wire_length"; "direction". Returns 0, or -EINVAL or -ENOMEM
  * and `e` says what is wrong; then there is nothing to free. The question must not be moved. */
 int explain_question_parse(const json_t *request, struct explain_question *q, struct err *e);

@@ -234,6 +234,18 @@ refuse_all(struct worker *w, struct burst *b)
 	account_burst(&w->stats, &w->account, &none, &nobody, b->verdicts.answer, b->lengths, b->n);
 }
 
+/* A candidate's say, which is only counted. */
+static void
+judge_candidate(const struct worker *w, const struct worker_queue *q, const struct burst *b)
+{
+	struct classify_result results[WORKER_BURST];
+	unsigned int i;
+
+	for (i = 0; i < b->n; i++)
+		results[i] = classify_result_of(&b->verdicts, i);
+	shadow_judge(w->shadow, w->id, b->generation, q->direction, b->pkts, b->n, results);
+}
+
 static void
 judge(struct worker *w, const struct worker_queue *q, struct burst *b, uint64_t flags)
 {
@@ -246,6 +258,8 @@ judge(struct worker *w, const struct worker_queue *q, struct burst *b, uint64_t 
 	unsigned int i;
 
 	classify_burst_answers(g->ruleset, q->direction, b->pkts, b->n, &b->verdicts);
+	if (unlikely(w->shadow != NULL && shadow_get(w->shadow) != NULL))
+		judge_candidate(w, q, b);
 	account_prefetch(c, pairs, b->verdicts.answer, b->n);
 	for (i = 0; i < b->n; i++)
 		any |= b->verdicts.answer[i];

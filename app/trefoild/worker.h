@@ -13,6 +13,7 @@
 #include "load.h"
 #include "mirror/mirror.h"
 #include "publish.h"
+#include "shadow.h"
 #include "stats/stats.h"
 
 #include <stdbool.h>
@@ -42,9 +43,10 @@ struct worker {
 		STATS_CACHE_LINE))) unsigned int id; /* 0..n-1: reader id, index of counters */
 	unsigned int lcore;
 	struct publisher *publisher;
-	struct mirror_ring *ring; /* NULL = no mirror */
-	uint32_t mirror_snaplen;  /* 0 = up to the end of the innermost header */
-	const bool *stop;         /* atomic */
+	const struct shadow *shadow; /* NULL = no candidate is ever judged */
+	struct mirror_ring *ring;    /* NULL = no mirror */
+	uint32_t mirror_snaplen;     /* 0 = up to the end of the innermost header */
+	const bool *stop;            /* atomic */
 	unsigned int n_queues;
 	struct worker_queue queues[WORKER_QUEUES_MAX];
 } __attribute__((aligned(WORKER_ALIGN)));

@@ -13,6 +13,7 @@ geo_free(struct geo_table *t)
 	free(t->ranges4);
 	free(t->ranges6);
 	free(t->origins);
+	free(t->dissents);
 	free(t->sources);
 	free(t->strings);
 	free(t);

@@ -23,7 +23,15 @@ struct geo_origin {
 	char country[2];         /* ISO 3166-1 alpha-2 or XK, "ZZ" = unknown; no NUL */
 	uint16_t country_source; /* index into sources, 0 = none */
 	uint16_t asn_source;     /* index into sources, 0 = none */
+	uint16_t n_dissents;     /* sources that name another country */
+	uint32_t dissents;       /* index of the first into dissents */
 	const char *as_name;     /* UTF-8, "" = unknown; belongs to the table */
+};
+
+/* What a source says that was not believed. */
+struct geo_dissent {
+	uint16_t source; /* index into sources */
+	char country[2];
 };
 
 struct geo_range4 {
@@ -45,6 +53,8 @@ struct geo_table {
 	size_t n_origins;
 	const char **sources; /* [0] is "" ; e.g. "geo-whois-asn-country 2.3.2026061719" */
 	size_t n_sources;
+	struct geo_dissent *dissents; /* by origin, then by source; NULL = none */
+	size_t n_dissents;
 	uint64_t built_at;             /* seconds since the epoch */
 	char sha256[SHA256_TEXT_SIZE]; /* of the table file; "" for a build that was not saved */
 	void *strings;                 /* what as_name and sources point into */

@@ -32,6 +32,7 @@ struct rows {
 struct country_value {
 	uint16_t source;
 	char code[2];
+	uint32_t dissents; /* number in dissents */
 };
 
 struct asn_value {
@@ -45,6 +46,7 @@ struct geo_build {
 	struct geo_intern values[N_KINDS]; /* country_value, asn_value; [0] unknown */
 	struct geo_intern names;           /* with their NUL; [0] "" */
 	struct geo_intern sources;         /* with their NUL; [0] "" */
+	struct geo_intern dissents;        /* lists of struct geo_dissent; [0] none */
 	struct geo_intern origins;         /* pairs of value numbers; [0] unknown */
 	uint64_t newest;                   /* newest date of an input, 0 = none */
 };
@@ -52,13 +54,14 @@ struct geo_build {
 static int
 build_init(struct geo_build *b)
 {
-	static const struct country_value no_country = { 0, { 'Z', 'Z' } };
+	static const struct country_value no_country = { 0, { 'Z', 'Z' }, 0 };
 	static const struct asn_value no_asn;
 	static const uint32_t no_pair[N_KINDS];
 
 	if (geo_intern_add(&b->values[GEO_COUNTRY], &no_country, sizeof(no_country)) != 0 ||
 		geo_intern_add(&b->values[GEO_ASN], &no_asn, sizeof(no_asn)) != 0 ||
-		geo_intern_add(&b->names, "", 1) != 0 || geo_intern_add(&b->sources, "", 1) != 0 ||
+		geo_intern_add(&b->names, "", 1) != 0 || geo_intern_add(&b->dissents, "", 1) != 0 ||
+		geo_intern_add(&b->sources, "", 1) != 0 ||
 		geo_intern_add(&b->origins, no_pair, sizeof(no_pair)) != 0)
 		return -ENOMEM;
 	return 0;
@@ -90,6 +93,7 @@ geo_build_free(struct geo_build *b)
 	}
 	geo_intern_fini(&b->names);
 	geo_intern_fini(&b->sources);
+	geo_intern_fini(&b->dissents);
 	geo_intern_fini(&b->origins);
 	free(b);
 }
@@ -158,12 +162,12 @@ int
 geo_build_add_country(
 	struct geo_build *b, const struct ip_range *range, const char country[2], int source)
 {
-	struct country_value value = { (uint16_t)source, { country[0], country[1] } };
+	struct country_value value = { (uint16_t)source, { country[0], country[1] }, 0 };
 
 	if (!row_is_valid(b, range, source))
 		return -EINVAL;
 	if (memcmp(country, "??", 2) == 0 || memcmp(country, GEO_UNKNOWN_COUNTRY, 2) == 0)
-		value = (struct country_value){ 0, { 'Z', 'Z' } };
+		value = (struct country_value){ 0, { 'Z', 'Z' }, 0 };
 	else if (!geo_is_country(country))
 		return -EINVAL;
 	return build_add(b, GEO_COUNTRY, range, &value, sizeof(value));
@@ -326,6 +330,131 @@ segment_at(const struct rows *segments, size_t *i, ip6_t at, ip6_t *last)
 	return s->value;
 }
 
+/* What one source alone says of countries. */
+struct view {
+	uint16_t source;
+	struct rows segments;
+	size_t at;
+};
+
+static struct country_value
+country_of(const struct geo_build *b, uint32_t number)
+{
+	struct country_value value;
+
+	memcpy(&value, geo_intern_key(&b->values[GEO_COUNTRY], number), sizeof(value));
+	return value;
+}
+
+static int
+view_init(const struct geo_build *b, const struct rows *rows, struct view *view)
+{
+	struct rows own = { 0 };
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < rows->n && rc == 0; i++) {
+		struct ip_range range = { rows->items[i].first, rows->items[i].last, 6 };
+
+		if (country_of(b, rows->items[i].value).source == view->source)
+			rc = rows_add(&own, &range, rows->items[i].value);
+	}
+	if (rc == 0)
+		rc = rows_resolve(&own, &view->segments);
+	free(own.items);
+	return rc;
+}
+
+/* `winner` with the sources that name another country from `at` to `*last`; a row that says
+ * unknown has no source. */
+static uint32_t
+dissent_at(struct geo_build *b, struct view *views, size_t n_views, uint32_t winner, ip6_t at,
+	ip6_t *last)
+{
+	struct geo_dissent list[GEO_SOURCES_MAX];
+	struct country_value value = country_of(b, winner), other;
+	uint32_t number;
+	size_t i, n = 0;
+
+	for (i = 0; i < n_views; i++) {
+		number = segment_at(&views[i].segments, &views[i].at, at, last);
+		other = country_of(b, number);
+		if (number != 0 && winner != 0 && memcmp(other.code, value.code, 2) != 0)
+			list[n++] = (struct geo_dissent){ other.source,
+				{ other.code[0], other.code[1] } };
+	}
+	if (n == 0)
+		return winner;
+	value.dissents = geo_intern_add(&b->dissents, list, n * sizeof(*list));
+	if (value.dissents == GEO_INTERN_FAILED)
+		return GEO_INTERN_FAILED;
+	return geo_intern_add(&b->values[GEO_COUNTRY], &value, sizeof(value));
+}
+
+static int
+dissents_merge(struct geo_build *b, const struct rows *winners, struct view *views, size_t n_views,
+	ip6_t max, struct rows *out)
+{
+	uint32_t value;
+	ip6_t at = 0, last;
+	size_t i = 0;
+
+	for (;; at = last + 1) {
+		last = max;
+		value = segment_at(winners, &i, at, &last);
+		value = dissent_at(b, views, n_views, value, at, &last);
+		if (value == GEO_INTERN_FAILED || segments_add(out, at, last, value) != 0)
+			return -ENOMEM;
+		if (last == max)
+			return 0;
+	}
+}
+
+/* The sources with country rows, by number. Returns their count. */
+static size_t
+find_sources(const struct geo_build *b, const struct rows *rows, struct view *views)
+{
+	static const struct view none;
+	bool is_used[GEO_SOURCES_MAX + 1] = { false };
+	size_t i, n = 0;
+
+	for (i = 0; i < rows->n; i++)
+		is_used[country_of(b, rows->items[i].value).source] = true;
+	for (i = 1; i < b->sources.n && i <= GEO_SOURCES_MAX; i++)
+		if (is_used[i]) {
+			views[n] = none;
+			views[n++].source = (uint16_t)i;
+		}
+	return n;
+}
+
+/* The country segments: the latest row speaks, and what other sources say is noted. */
+static int
+country_resolve(struct geo_build *b, unsigned int family, ip6_t max, struct rows *out)
+{
+	const struct rows *rows = &b->rows[GEO_COUNTRY][family];
+	struct view *views = calloc(b->sources.n, sizeof(*views));
+	struct rows winners = { 0 };
+	size_t i, n_views = views != NULL ? find_sources(b, rows, views) : 0;
+	int rc = views != NULL ? 0 : -ENOMEM;
+
+	if (rc == 0 && n_views < 2) {
+		free(views);
+		return rows_resolve(rows, out);
+	}
+	for (i = 0; i < n_views && rc == 0; i++)
+		rc = view_init(b, rows, &views[i]);
+	if (rc == 0)
+		rc = rows_resolve(rows, &winners);
+	if (rc == 0)
+		rc = dissents_merge(b, &winners, views, n_views, max, out);
+	for (i = 0; i < n_views; i++)
+		free(views[i].segments.items);
+	free(views);
+	free(winners.items);
+	return rc;
+}
+
 /* Cut country and ASN segments at the boundaries of both; value = origin number. */
 static int
 segments_merge(struct geo_build *b, const struct rows *country, const struct rows *asn, ip6_t max,
@@ -352,14 +481,13 @@ static int
 build_resolve(struct geo_build *b, unsigned int family, struct rows *out)
 {
 	struct rows segments[N_KINDS] = { 0 };
-	unsigned int kind;
-	int rc = 0;
+	ip6_t max = ip_max(family == 0 ? 4 : 6);
+	int rc = country_resolve(b, family, max, &segments[GEO_COUNTRY]);
 
-	for (kind = 0; kind < N_KINDS && rc == 0; kind++)
-		rc = rows_resolve(&b->rows[kind][family], &segments[kind]);
 	if (rc == 0)
-		rc = segments_merge(b, &segments[GEO_COUNTRY], &segments[GEO_ASN],
-			ip_max(family == 0 ? 4 : 6), out);
+		rc = rows_resolve(&b->rows[GEO_ASN][family], &segments[GEO_ASN]);
+	if (rc == 0)
+		rc = segments_merge(b, &segments[GEO_COUNTRY], &segments[GEO_ASN], max, out);
 	free(segments[0].items);
 	free(segments[1].items);
 	return rc;
@@ -417,6 +545,46 @@ seal_strings(const struct geo_build *b, struct geo_table *t)
 	return 0;
 }
 
+static size_t
+count_dissents(const struct geo_build *b, uint32_t number)
+{
+	if (number == 0)
+		return 0;
+	return (b->dissents.offset[number + 1] - b->dissents.offset[number]) /
+	       sizeof(struct geo_dissent);
+}
+
+/* Every origin gets its own copy of its list. */
+static int
+seal_dissents(const struct geo_build *b, struct geo_table *t)
+{
+	const uint32_t *pair;
+	size_t n = 0, n_own;
+	uint32_t i, list;
+
+	for (i = 0; i < t->n_origins; i++) {
+		pair = geo_intern_key(&b->origins, i);
+		n += count_dissents(b, country_of(b, pair[GEO_COUNTRY]).dissents);
+	}
+	if (n == 0)
+		return 0;
+	t->dissents = calloc(n, sizeof(*t->dissents));
+	if (t->dissents == NULL)
+		return -ENOMEM;
+	for (i = 0; i < t->n_origins; i++) {
+		pair = geo_intern_key(&b->origins, i);
+		list = country_of(b, pair[GEO_COUNTRY]).dissents;
+		n_own = count_dissents(b, list);
+		t->origins[i].dissents = (uint32_t)t->n_dissents;
+		t->origins[i].n_dissents = (uint16_t)n_own;
+		if (n_own > 0)
+			memcpy(&t->dissents[t->n_dissents], geo_intern_key(&b->dissents, list),
+				n_own * sizeof(*t->dissents));
+		t->n_dissents += n_own;
+	}
+	return 0;
+}
+
 static int
 seal_origins(const struct geo_build *b, struct geo_table *t)
 {
@@ -449,7 +617,7 @@ geo_build_seal(struct geo_build *b)
 	struct geo_table *t = calloc(1, sizeof(*t));
 
 	if (t == NULL || seal_ranges4(b, t) != 0 || seal_ranges6(b, t) != 0 ||
-		seal_strings(b, t) != 0 || seal_origins(b, t) != 0) {
+		seal_strings(b, t) != 0 || seal_origins(b, t) != 0 || seal_dissents(b, t) != 0) {
 		geo_free(t);
 		t = NULL;
 	} else {

@@ -173,6 +173,27 @@ put_as(struct geo_bytes *columns, struct geo_intern *as, const struct geo_origin
 }
 
 static int
+put_dissents(const struct geo_table *t, const struct geo_origin *o, struct geo_bytes *column)
+{
+	const struct geo_dissent *d;
+	uint32_t i, before = 0;
+
+	if ((uint64_t)o->dissents + o->n_dissents > t->n_dissents)
+		return -EINVAL;
+	put_varint(column, o->n_dissents);
+	for (i = 0; i < o->n_dissents; i++) {
+		d = &t->dissents[o->dissents + i];
+		if (d->source <= before || d->source >= t->n_sources ||
+			!geo_is_country(d->country) || memcmp(d->country, o->country, 2) == 0)
+			return -EINVAL;
+		before = d->source;
+		put_varint(column, d->source);
+		geo_bytes_add(column, d->country, 2);
+	}
+	return 0;
+}
+
+static int
 encode_origins(const struct geo_table *t, const struct order *order, struct geo_bytes *columns,
 	struct geo_intern *as)
 {
@@ -190,6 +211,9 @@ encode_origins(const struct geo_table *t, const struct order *order, struct geo_
 		geo_bytes_add(&columns[GEO_COLUMN_ORIGIN_COUNTRY], o->country, 2);
 		put_varint(&columns[GEO_COLUMN_ORIGIN_COUNTRY_SOURCE], o->country_source);
 		put_varint(&columns[GEO_COLUMN_ORIGIN_ASN_SOURCE], o->asn_source);
+		if (t->n_dissents > 0 &&
+			put_dissents(t, o, &columns[GEO_COLUMN_ORIGIN_DISSENT]) != 0)
+			return -EINVAL;
 	}
 	return 0;
 }
@@ -508,6 +532,55 @@ decode_origins(struct decoder *d, const struct as *ases)
 	return n_as == d->counts->n_as ? 0 : fault(&d->r, GEO_COLUMN_ORIGIN_AS, "unused ASes");
 }
 
+/* One that says something else, and none of its source before. */
+static int
+get_dissent(struct decoder *d, const struct geo_origin *o, uint32_t before)
+{
+	struct geo_dissent *out = &d->t->dissents[d->t->n_dissents];
+	unsigned int first, second;
+	uint32_t source;
+
+	if (get_count(&d->r, GEO_COLUMN_ORIGIN_DISSENT, d->counts->n_sources - 1, &source) != 0 ||
+		get_byte(&d->r, GEO_COLUMN_ORIGIN_DISSENT, &first) != 0 ||
+		get_byte(&d->r, GEO_COLUMN_ORIGIN_DISSENT, &second) != 0)
+		return -EINVAL;
+	*out = (struct geo_dissent){ (uint16_t)source, { (char)first, (char)second } };
+	if (source <= before || !geo_is_country(out->country) ||
+		memcmp(out->country, o->country, 2) == 0)
+		return fault(&d->r, GEO_COLUMN_ORIGIN_DISSENT, "not a dissent");
+	d->t->n_dissents++;
+	return 0;
+}
+
+/* Every dissent takes three bytes of the column at least. An empty column: there are none. */
+static int
+decode_dissents(struct decoder *d)
+{
+	const enum geo_column c = GEO_COLUMN_ORIGIN_DISSENT;
+	size_t size = (size_t)(d->r.end[c] - d->r.start[c]);
+	struct geo_table *t = d->t;
+	uint32_t i, k, n;
+
+	if (size == 0)
+		return 0;
+	t->dissents = calloc(size / 3 + 1, sizeof(*t->dissents));
+	if (t->dissents == NULL)
+		return -ENOMEM;
+	for (i = 1; i < d->counts->n_origins; i++) {
+		struct geo_origin *o = &t->origins[i];
+
+		if (get_count(&d->r, c, d->counts->n_sources - 1, &n) != 0)
+			return -EINVAL;
+		o->dissents = (uint32_t)t->n_dissents;
+		o->n_dissents = (uint16_t)n;
+		for (k = 0; k < n; k++)
+			if (get_dissent(d, o, k > 0 ? t->dissents[t->n_dissents - 1].source : 0) !=
+				0)
+				return -EINVAL;
+	}
+	return t->n_dissents > 0 ? 0 : fault(&d->r, c, "a column without dissents");
+}
+
 static int
 decode_sources(struct decoder *d)
 {
@@ -524,11 +597,15 @@ static int
 decode_all(struct decoder *d, struct as *ases)
 {
 	unsigned int c;
+	int rc;
 
 	if (decode_sources(d) != 0 || decode_ases(d, ases) != 0 || decode_origins(d, ases) != 0 ||
 		decode_family(d, &families[0], d->counts->n_ranges4) != 0 ||
 		decode_family(d, &families[1], d->counts->n_ranges6) != 0)
 		return -EINVAL;
+	rc = decode_dissents(d);
+	if (rc != 0)
+		return rc;
 	if (d->next_origin != d->counts->n_origins)
 		return fault(&d->r, GEO_COLUMN_ORIGIN6, "fewer origins than announced");
 	for (c = 0; c < GEO_COLUMN_N; c++)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The table file, version 1. All numbers are little-endian.
+ * The table file, versions 1 and 2. All numbers are little-endian.
  *
  *     offset  bytes
  *          0      8  magic 89 'T' 'G' 'T' 0d 0a 1a 0a (as in PNG: text-mode copies break it)
- *          8      2  version, 1
+ *          8      2  version: 2 when there are dissents, else 1
  *         10      2  number of columns, 19
  *         12      4  size of the payload before compression
  *         16      8  built_at, seconds since the epoch
@@ -13,9 +13,9 @@
  *         32      4  origins, with the unknown one
  *         36      4  sources, with the empty one
  *         40      4  ASes: distinct (ASN, name)
- *         44      4  zero
+ *         44      4  size of the column of dissents; zero in version 1
  *         48     76  size of each column
- *        124      -  one zstd frame: the columns one after the other
+ *        124      -  one zstd frame: the columns one after the other, that of dissents last
  *         -32    32  SHA-256 of everything before
  *
  * The columns, in the order of GEO_COLUMNS; a number is LEB128 in its shortest form:
@@ -25,6 +25,8 @@
  *     origin countries           two letters each
  *     origin ASes                0 none, 1 the next AS not used before, n the AS n - 1 before it
  *     origin country/ASN sources a number each
+ *     origin dissents            how many sources name another country; source and two letters
+ *                                for each, by source
  *     gap shifts                 a byte per range: 0 = it begins where the last one ended, else
  *                                1 + trailing zero bits of the gap
  *     gaps                       for the others: gap >> trailing zeros >> 1
@@ -52,6 +54,8 @@
 #include <zstd.h>
 
 #define FILE_VERSION     1
+#define FILE_VERSION_MAX 2                  /* with dissents */
+#define N_COLUMN_SIZES   (GEO_COLUMN_N - 1) /* all but the last, which version 1 does not have */
 #define FILE_SIZE_MAX    ((size_t)256 << 20)
 #define PAYLOAD_SIZE_MAX ((uint32_t)512 << 20)
 #define ZSTD_LEVEL       19
@@ -65,11 +69,11 @@ struct header {
 	uint32_t payload_size;
 	uint64_t built_at;
 	struct geo_counts counts;
-	uint32_t zero;
-	uint32_t column_size[GEO_COLUMN_N];
+	uint32_t dissent_size;
+	uint32_t column_size[N_COLUMN_SIZES];
 };
 
-#define HEADER_SIZE (offsetof(struct header, column_size) + 4 * (size_t)GEO_COLUMN_N)
+#define HEADER_SIZE (offsetof(struct header, column_size) + 4 * (size_t)N_COLUMN_SIZES)
 _Static_assert(HEADER_SIZE == 124, "as described at the top");
 
 /* Byte order of every field: its own inverse. */
@@ -88,7 +92,8 @@ header_swap(struct header *h)
 	c->n_origins = le32toh(c->n_origins);
 	c->n_sources = le32toh(c->n_sources);
 	c->n_as = le32toh(c->n_as);
-	for (i = 0; i < GEO_COLUMN_N; i++)
+	h->dissent_size = le32toh(h->dissent_size);
+	for (i = 0; i < N_COLUMN_SIZES; i++)
 		h->column_size[i] = le32toh(h->column_size[i]);
 }
 
@@ -127,31 +132,31 @@ check_magic(const uint8_t *bytes, size_t size, const char *name, struct err *e)
 	if (size < HEADER_SIZE + SHA256_SIZE)
 		return damaged(e, name, size, "the file is cut off");
 	memcpy(&version, bytes + offsetof(struct header, version), sizeof(version));
-	if (le16toh(version) != FILE_VERSION)
+	if (le16toh(version) < FILE_VERSION || le16toh(version) > FILE_VERSION_MAX)
 		return err_set(e, name, 0, "offset 8",
-			"table format version %u, but this program reads version %u: rebuild it "
+			"table format version %u, but this program reads %u to %u: rebuild it "
 			"with the trefoil-geo of this release",
-			le16toh(version), FILE_VERSION);
+			le16toh(version), FILE_VERSION, FILE_VERSION_MAX);
 	return 0;
 }
 
 static int
 check_header(const struct header *h, const char *name, struct err *e)
 {
-	uint64_t sum = 0;
+	uint64_t sum = h->dissent_size;
 	unsigned int i;
 
-	for (i = 0; i < GEO_COLUMN_N; i++)
+	for (i = 0; i < N_COLUMN_SIZES; i++)
 		sum += h->column_size[i];
-	if (h->n_columns != GEO_COLUMN_N)
+	if (h->n_columns != N_COLUMN_SIZES)
 		return damaged(e, name, 10, "impossible number of columns");
 	if (h->payload_size > PAYLOAD_SIZE_MAX || sum != h->payload_size)
 		return damaged(e, name, 12, "impossible payload size");
 	if (h->counts.n_ranges4 > GEO_COUNT_MAX || h->counts.n_ranges6 > GEO_COUNT_MAX ||
 		h->counts.n_origins > GEO_COUNT_MAX || h->counts.n_as > GEO_COUNT_MAX)
 		return damaged(e, name, 24, "impossible number of ranges, origins or ASes");
-	if (h->zero != 0)
-		return damaged(e, name, 44, "reserved bytes are not zero");
+	if ((h->dissent_size != 0) != (h->version == FILE_VERSION_MAX))
+		return damaged(e, name, 44, "version and size of the dissents do not agree");
 	return 0;
 }
 
@@ -187,16 +192,18 @@ decode(const struct header *h, const uint8_t *payload, const char *name, struct 
 	struct err *e)
 {
 	const uint8_t *column[GEO_COLUMN_N];
+	uint32_t size[GEO_COLUMN_N];
 	struct geo_column_fault fault = { 0 };
 	char what[120];
 	unsigned int i;
 	int rc;
 
 	for (i = 0; i < GEO_COLUMN_N; i++) {
+		size[i] = i < N_COLUMN_SIZES ? h->column_size[i] : h->dissent_size;
 		column[i] = payload;
-		payload += h->column_size[i];
+		payload += size[i];
 	}
-	rc = geo_columns_decode(column, h->column_size, &h->counts, t, &fault);
+	rc = geo_columns_decode(column, size, &h->counts, t, &fault);
 	if (rc == -ENOMEM)
 		return err_set_code(e, ENOMEM, name, 0, NULL, "out of memory");
 	if (rc == 0)
@@ -351,7 +358,7 @@ compress(const struct header *h, const struct geo_bytes *payload, struct geo_byt
 static int
 encode_columns(const struct geo_table *t, struct geo_bytes *columns, struct geo_bytes *out)
 {
-	struct header h = { .version = FILE_VERSION, .n_columns = GEO_COLUMN_N };
+	struct header h = { .version = FILE_VERSION, .n_columns = N_COLUMN_SIZES };
 	struct geo_bytes payload = { 0 };
 	unsigned int i;
 	int rc = geo_columns_encode(t, columns, &h.counts);
@@ -360,12 +367,15 @@ encode_columns(const struct geo_table *t, struct geo_bytes *columns, struct geo_
 		if (columns[i].n > PAYLOAD_SIZE_MAX - payload.n)
 			return -EFBIG;
 		geo_bytes_add(&payload, columns[i].data, columns[i].n);
-		h.column_size[i] = (uint32_t)columns[i].n;
+		*(i < N_COLUMN_SIZES ? &h.column_size[i] : &h.dissent_size) =
+			(uint32_t)columns[i].n;
 	}
 	if (rc == 0 && payload.failed)
 		rc = -ENOMEM;
 	if (rc == 0) {
 		memcpy(h.magic, magic, sizeof(magic));
+		if (h.dissent_size > 0)
+			h.version = FILE_VERSION_MAX;
 		h.payload_size = (uint32_t)payload.n;
 		h.built_at = t->built_at;
 		header_swap(&h);

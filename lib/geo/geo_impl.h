@@ -74,7 +74,8 @@ bool geo_is_country(const char country[2]); /* two capital letters */
 	X(SIZE_SHIFT6, "IPv6 size shifts")                                                         \
 	X(SIZE6, "IPv6 sizes")                                                                     \
 	X(ORIGIN6, "IPv6 origins")                                                                 \
-	X(ORIGIN_NUMBER6, "IPv6 origin numbers")
+	X(ORIGIN_NUMBER6, "IPv6 origin numbers")                                                   \
+	X(ORIGIN_DISSENT, "origin dissents")
 
 enum geo_column {
 #define X(id, name) GEO_COLUMN_##id,

@@ -70,7 +70,8 @@ parts_join(struct diff_parts *p)
 {
 	size_t i, n = 0;
 
-	qsort(p->items, p->n, sizeof(*p->items), part_compare);
+	if (p->n > 0)
+		qsort(p->items, p->n, sizeof(*p->items), part_compare);
 	for (i = 0; i < p->n; i++) {
 		if (n == 0 || part_compare(&p->items[n - 1], &p->items[i]) != 0) {
 			p->items[n++] = p->items[i];

@@ -10,9 +10,10 @@ import os
 import socket
 import struct
 
-from e2e import (CN, CN6, DE, IE, IE6, KP, POLICY, REFUSED, ROOT, UNKNOWN, US, US6, USAGE, Daemon,
+from e2e import (CN, CN6, DE, IE, IE6, KP, POLICY, REFUSED, ROOT, UNKNOWN, US, US6, USAGE, WORK, Daemon,
                  Network, Sniffer, addresses_of, arp, check, equal, ethernet, frame4, frame6, ip4,
                  main, program, run, udp, write, write_pcap)
+from places import COUNTRIES
 
 
 def embedded(ip):
@@ -42,6 +43,23 @@ def test_address():
         text = d.ctl("explain", embedded(CN)).stdout
         for word in ("eth/ipv6/tcp", "decided by     " + CN, "drop+mirror", "carrier", "AS64604"):
             check(word in text, "in the text:", word, text)
+
+
+def test_sources_that_disagree():
+    path = os.path.join(WORK, "disputed.tgt")
+    run(program("trefoil-geo"), "build", "-o", path, "--source", "one 1", "--country",
+        write("one.csv", COUNTRIES), "--source", "two 2", "--country",
+        write("two.csv", "20.4.7.0,20.4.7.255,IE\n20.5.0.0,20.5.255.255,KP\n"))
+    with Network(hosts=False), Daemon(settings={"appliance.geo_table": path}) as d:
+        e = d.ask("explain", "20.4.7.9")
+        equal((e["country"], e["verdict"], e["sources"], e["disagree"]),
+              ("IE", "pass", ["two 2"], [{"source": "one 1", "country": "CN"}]), "the dispute")
+        equal((e["first"], e["last"]), ("20.4.7.0", "20.4.7.255"), "its range")
+        equal([d.ask("explain", a)["disagree"] for a in ("20.4.8.1", KP)], [[], []], "none")
+        text = d.ctl("explain", "20.4.7.9").stdout
+        check("disagree       one 1 says CN" in text, "in the text", text)
+    out = run(program("trefoil-geo"), "lookup", "--table", path, "20.4.7.9").stdout
+    check("; but one 1 says CN" in out, "trefoil-geo lookup", out)
 
 
 def test_tuple():
@@ -150,7 +168,7 @@ def test_refused():
                             '"frame":"AAAA","link_type":147', '"frame":"AAAA","wire_length":1', '"frame":"AAAA","direction":"up"',
                             '"frame":"AAAA","link_type":"x"', '"address":"1.2.3.4","port":-1',
                             '"address":"1.2.3.4","source_port":"x"',
-                            '"address":"1.2.3.4","protocol":7', '"frame":"' + "A" * 400000 + '"'):
+                            '"address":"1.2.3.4","ip_protocol":7', '"frame":"' + "A" * 400000 + '"'):
                 lines.write('{"command":"explain",%s}\n' % request)
                 lines.flush()
                 check('"ok":false' in lines.readline(), "refused:", request[:50])

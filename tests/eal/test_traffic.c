@@ -32,7 +32,7 @@ generation_of(uint32_t number, const char *text)
 static void
 make_geo(void)
 {
-	struct geo_build *b = geo_build_new();
+	struct geo_build *b;
 	static const struct ip_range ranges[] = {
 		{ IP4(20, 1, 0, 0), IP4(20, 1, 255, 255), 4 },
 		{ IP4(20, 2, 0, 0), IP4(20, 2, 255, 255), 4 },
@@ -41,6 +41,7 @@ make_geo(void)
 
 	if (geo.table != NULL)
 		return;
+	b = geo_build_new();
 	CU_ASSERT_PTR_NOT_NULL_FATAL(b);
 	source = geo_build_add_source(b, "test");
 	CU_ASSERT_EQUAL_FATAL(geo_build_add_country(b, &ranges[0], "IE", source), 0);

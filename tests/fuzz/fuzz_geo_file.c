@@ -18,6 +18,7 @@
 #define HEADER_SIZE    124u
 #define PAYLOAD_AT     12u
 #define COUNTS_AT      24u /* IPv4 ranges, IPv6 ranges, origins */
+#define DISSENTS_AT    44u /* size of the last column; the header tells it apart */
 #define COLUMNS_AT     48u
 #define N_COLUMNS      19u
 #define COLUMN_COUNTRY 3u
@@ -51,9 +52,13 @@ sign(uint8_t *file, size_t size)
 static void
 fit_columns(uint8_t *header, uint32_t left)
 {
+	uint32_t dissents = get32(header + DISSENTS_AT);
 	unsigned int i;
 
 	put32(header + PAYLOAD_AT, left);
+	dissents = dissents < left ? dissents : left;
+	put32(header + DISSENTS_AT, dissents);
+	left -= dissents;
 	for (i = 0; i < N_COLUMNS; i++) {
 		uint8_t *at = header + COLUMNS_AT + 4 * i;
 		uint32_t size = get32(at);

@@ -88,11 +88,32 @@ expect(const struct geo_table *t, const char *address, const char *want)
 		printf("\n    %s: got '%s', want '%s'\n", address, got, want);
 }
 
+static bool
+dissents_are_sound(const struct geo_table *t, const struct geo_origin *o)
+{
+	size_t i;
+
+	if ((size_t)o->dissents + o->n_dissents > t->n_dissents)
+		return false;
+	for (i = 0; i < o->n_dissents; i++) {
+		const struct geo_dissent *d = &t->dissents[o->dissents + i];
+
+		if (d->source == 0 || d->source >= t->n_sources ||
+			memcmp(d->country, o->country, 2) == 0)
+			return false;
+	}
+	return true;
+}
+
 /* What geo.h promises of every table. */
 static bool
 is_sound(const struct geo_table *t)
 {
 	size_t i;
+
+	for (i = 0; i < t->n_origins; i++)
+		if (!dissents_are_sound(t, &t->origins[i]))
+			return false;
 
 	if (t->n_origins == 0 || memcmp(t->origins[0].country, "ZZ", 2) != 0 ||
 		t->origins[0].asn != 0 || t->origins[0].as_name[0] != '\0' || t->n_sources == 0 ||
@@ -370,6 +391,61 @@ sample(void)
 	return seal(b);
 }
 
+static void
+add_from(struct geo_build *b, const char *source, const char *first, const char *last,
+	const char *code)
+{
+	struct ip_range r = range(first, last);
+
+	CU_ASSERT_EQUAL(geo_build_add_country(b, &r, code, geo_build_add_source(b, source)), 0);
+}
+
+/* Three sources that agree here and there. */
+static struct geo_table *
+disputed(void)
+{
+	struct geo_build *b = new_build();
+
+	add_from(b, "first", "1.0.0.0", "1.255.255.255", "AU");
+	add_from(b, "first", "2.0.0.0", "2.0.255.255", "FR");
+	add_from(b, "first", "2a00::", "2a00::ffff", "FR");
+	add_from(b, "second", "1.5.0.0", "1.5.255.255", "CN");
+	add_from(b, "second", "2.0.0.0", "2.0.255.255", "FR");
+	add_from(b, "second", "2.0.7.0", "2.0.7.255", "DE"); /* of one source: no dispute */
+	add_from(b, "third", "1.5.5.0", "1.5.5.255", "JP");
+	add_from(b, "third", "2.0.9.0", "2.0.9.255", "ZZ");
+	add_from(b, "third", "2a00::7", "2a00::7", "IE");
+	add_asn(b, "1.5.4.0", "1.5.6.255", 64500, "Split");
+	return seal(b);
+}
+
+/* "CC" of an address, then "source CC" of those that say something else. */
+static const char *
+dispute(const struct geo_table *t, const char *address)
+{
+	static char text[400];
+	struct geo_answer a;
+	struct ip_addr ip;
+	size_t n, i;
+
+	CU_ASSERT_EQUAL_FATAL(ip_parse(address, &ip), 0);
+	geo_lookup(t, &ip, &a);
+	n = (size_t)snprintf(text, sizeof(text), "%.2s", a.origin->country);
+	for (i = 0; i < a.origin->n_dissents; i++) {
+		const struct geo_dissent *d = &t->dissents[a.origin->dissents + i];
+
+		n += (size_t)snprintf(
+			text + n, sizeof(text) - n, ", %s %.2s", t->sources[d->source], d->country);
+	}
+	return text;
+}
+
+static void
+fix_checksum(uint8_t *bytes, size_t size)
+{
+	CU_ASSERT_EQUAL(sha256_bytes(bytes, size - SHA256_SIZE, bytes + size - SHA256_SIZE), 0);
+}
+
 /* Write to a temporary file and read it back as bytes, which the caller frees. */
 static uint8_t *
 saved(struct geo_table *t, size_t *size)
@@ -426,14 +502,15 @@ same_tables(const struct geo_table *a, const struct geo_table *b)
 static void
 test_a_saved_table_comes_back_the_same(void)
 {
-	struct geo_table *tables[2], *back;
+	struct geo_table *tables[3], *back;
 	struct err e = { 0 };
 	uint8_t *bytes, *again;
 	size_t i, size, size_again;
 
 	tables[0] = sample();
 	tables[1] = seal(new_build());
-	for (i = 0; i < 2; i++) {
+	tables[2] = disputed();
+	for (i = 0; i < 3; i++) {
 		bytes = saved(tables[i], &size);
 		back = geo_parse(bytes, size, "sample", &e);
 		CU_ASSERT_PTR_NOT_NULL_FATAL(back);
@@ -446,6 +523,104 @@ test_a_saved_table_comes_back_the_same(void)
 		geo_free(tables[i]);
 		free(again);
 		free(bytes);
+	}
+}
+
+static void
+expect_disputes(const struct geo_table *t)
+{
+	static const char *const cases[][2] = {
+		{ "1.4.0.1", "AU" },
+		{ "1.5.0.1", "CN, first AU" },
+		{ "1.5.4.1", "CN, first AU" },
+		{ "1.5.5.1", "JP, first AU, second CN" },
+		{ "1.6.0.1", "AU" },
+		{ "2.0.0.1", "FR" },
+		{ "2.0.7.1", "DE, first FR" },
+		{ "2.0.9.1", "ZZ" },
+		{ "2a00::6", "FR" },
+		{ "2a00::7", "IE, first FR" },
+		{ "9.9.9.9", "ZZ" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *got = dispute(t, cases[i][0]);
+
+		CU_ASSERT_STRING_EQUAL(got, cases[i][1]);
+		if (strcmp(got, cases[i][1]) != 0)
+			printf("\n    %s: got '%s', want '%s'\n", cases[i][0], got, cases[i][1]);
+	}
+}
+
+static void
+test_sources_that_disagree_are_remembered(void)
+{
+	struct geo_table *t = disputed(), *back;
+	struct err e = { 0 };
+	uint8_t *bytes;
+	size_t size;
+
+	expect_disputes(t);
+	bytes = saved(t, &size);
+	CU_ASSERT_EQUAL(bytes[8], 2); /* version */
+	back = geo_parse(bytes, size, "disputed", &e);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(back);
+	expect_disputes(back);
+	geo_free(back);
+	bytes[8] = 1;
+	fix_checksum(bytes, size);
+	CU_ASSERT_PTR_NULL(geo_parse(bytes, size, "version 1", &e));
+	t->dissents[0].source = 0;
+	CU_ASSERT_EQUAL(geo_save(t, "/tmp/trefoil-test-never", &e), -EINVAL);
+	free(bytes);
+	geo_free(t);
+}
+
+/* Every address of a small space: the dissent is what each source alone would say. */
+static void
+test_random_disputes_agree_with_a_linear_search(void)
+{
+	enum { SPACE = 256, N_SOURCES = 4, N_ROUNDS = 60, N_ROWS = 24 };
+	static const char *const names[] = { "a", "b", "c", "d" };
+	static const char *const codes[] = { "AU", "CN", "DE" };
+	unsigned int seed = 11, round, i, k;
+
+	for (round = 0; round < N_ROUNDS; round++) {
+		const char *says[N_SOURCES][SPACE] = { { NULL } }, *last[SPACE] = { NULL };
+		struct geo_build *b = new_build();
+		struct geo_table *t;
+
+		for (i = 0; i < N_ROWS; i++) {
+			unsigned int source = (unsigned int)rand_r(&seed) % N_SOURCES;
+			unsigned int first = (unsigned int)rand_r(&seed) % SPACE;
+			unsigned int end = first + (unsigned int)rand_r(&seed) % (SPACE - first);
+			struct ip_range r = { first, end, 4 };
+			const char *code = codes[rand_r(&seed) % 3];
+
+			CU_ASSERT_EQUAL(geo_build_add_country(b, &r, code,
+						geo_build_add_source(b, names[source])),
+				0);
+			for (k = first; k <= end; k++)
+				says[source][k] = last[k] = code;
+		}
+		t = seal(b);
+		for (k = 0; k < SPACE; k++) {
+			char want[64], address[IP_TEXT_SIZE];
+			struct ip_addr ip = { k, 4 };
+			size_t n, source;
+
+			n = (size_t)snprintf(want, sizeof(want), "%s", last[k] ? last[k] : "ZZ");
+			for (source = 1; source < t->n_sources; source++) {
+				const char *other = says[t->sources[source][0] - 'a'][k];
+
+				if (other != NULL && strcmp(other, last[k]) != 0)
+					n += (size_t)snprintf(want + n, sizeof(want) - n, ", %s %s",
+						t->sources[source], other);
+			}
+			CU_ASSERT_STRING_EQUAL(dispute(t, ip_format(&ip, address)), want);
+		}
+		geo_free(t);
 	}
 }
 
@@ -503,12 +678,6 @@ test_every_truncation_is_refused(void)
 	}
 	free(bytes);
 	geo_free(t);
-}
-
-static void
-fix_checksum(uint8_t *bytes, size_t size)
-{
-	CU_ASSERT_EQUAL(sha256_bytes(bytes, size - SHA256_SIZE, bytes + size - SHA256_SIZE), 0);
 }
 
 static void
@@ -578,11 +747,11 @@ payload_of(const uint8_t *bytes, size_t size, uint8_t *out, size_t room)
 
 /* Every byte of every column takes on a choice of values. */
 static void
-test_damaged_columns_break_no_invariant(void)
+damage_columns(struct geo_table *t)
 {
 	static const uint8_t values[] = { 0, 1, 2, 3, 31, 32, 33, 64, 127, 128, 129, 200, 255 };
 	static uint8_t payload[1 << 12], out[1 << 16];
-	struct geo_table *t = sample(), *got;
+	struct geo_table *got;
 	size_t size, n, i, j, n_refused = 0, n_accepted = 0;
 	uint8_t *bytes = saved(t, &size), before;
 
@@ -602,6 +771,13 @@ test_damaged_columns_break_no_invariant(void)
 	CU_ASSERT(n_accepted > 0 && n_refused > 0);
 	free(bytes);
 	geo_free(t);
+}
+
+static void
+test_damaged_columns_break_no_invariant(void)
+{
+	damage_columns(sample());
+	damage_columns(disputed());
 }
 
 /* Header fields that lie; all with a right checksum. */
@@ -711,6 +887,9 @@ SUITE("geo", { "last row wins where rows overlap", test_last_row_wins_where_rows
 	{ "names are cleaned", test_names_are_cleaned },
 	{ "random rows agree with a linear search", test_random_rows_agree_with_a_linear_search },
 	{ "a saved table comes back the same", test_a_saved_table_comes_back_the_same },
+	{ "sources that disagree are remembered", test_sources_that_disagree_are_remembered },
+	{ "random disputes agree with a linear search",
+		test_random_disputes_agree_with_a_linear_search },
 	{ "a table that breaks an invariant is not written",
 		test_a_table_that_breaks_an_invariant_is_not_written },
 	{ "files that cannot be read say so", test_files_that_cannot_be_read_say_so },

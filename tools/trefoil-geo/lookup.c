@@ -70,6 +70,23 @@ sources_json(const struct geo_table *t, const struct geo_origin *o)
 	return list;
 }
 
+/* Sources that name another country. NEW, NULL = none. */
+static json_t *
+disagree_json(const struct geo_table *t, const struct geo_origin *o)
+{
+	json_t *list = o->n_dissents > 0 ? json_array() : NULL;
+	unsigned int i;
+
+	for (i = 0; i < o->n_dissents; i++) {
+		const struct geo_dissent *d = &t->dissents[o->dissents + i];
+
+		json_array_append_new(
+			list, json_pack("{s:s, s:s%}", "source", t->sources[d->source], "country",
+				      d->country, (size_t)2));
+	}
+	return list;
+}
+
 static void
 print_json(const struct geo_table *t, const struct ip_addr *ip, const struct answer *a)
 {
@@ -85,7 +102,22 @@ print_json(const struct geo_table *t, const struct ip_addr *ip, const struct ans
 	json_object_set_new(object, "first", json_string(ip_format(&first, text)));
 	json_object_set_new(object, "last", json_string(ip_format(&last, text)));
 	json_object_set_new(object, "sources", sources_json(t, a->origin));
+	if (a->origin->n_dissents > 0)
+		json_object_set_new(object, "disagree", disagree_json(t, a->origin));
 	json_print(object);
+}
+
+static void
+print_disagree(const struct geo_table *t, const struct geo_origin *o)
+{
+	unsigned int i;
+
+	for (i = 0; i < o->n_dissents; i++) {
+		const struct geo_dissent *d = &t->dissents[o->dissents + i];
+
+		printf("%s%s says %.2s", i == 0 ? "; but " : ", ", t->sources[d->source],
+			d->country);
+	}
 }
 
 static void
@@ -116,6 +148,7 @@ print_text(const struct geo_table *t, const struct ip_addr *ip, const struct ans
 	printf("; %s", ip_format(&first, text));
 	printf(" - %s", ip_format(&last, text));
 	print_sources(t, a->origin);
+	print_disagree(t, a->origin);
 	if (a->special == SPECIAL_EMBEDDED)
 		printf("; a filter judges the IPv4 address inside");
 	putchar('\n');

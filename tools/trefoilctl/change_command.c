@@ -64,6 +64,8 @@ command_push(const struct command_line *line)
 	enum control_exit code;
 	json_t *request;
 
+	if (line->is_shadow)
+		return command_shadow_push(line);
 	code = candidate_init(&c, line);
 	if (code != CONTROL_DONE)
 		return code;
@@ -88,6 +90,17 @@ request_of(const struct command_line *line, const char *name)
 		json_object_set_new(
 			request, "generation", json_integer(strtol(line->argument, NULL, 10)));
 	return request;
+}
+
+enum control_exit
+command_promote(const struct command_line *line)
+{
+	json_t *request = request_of(line, "promote");
+
+	if (request != NULL && line->confirm_within_s > 0)
+		json_object_set_new(
+			request, "confirm_within_s", json_integer(line->confirm_within_s));
+	return ask(line, request, print_change);
 }
 
 static void

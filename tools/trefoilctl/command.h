@@ -28,6 +28,7 @@ struct command_line {
 	const char *pcap;  /* of explain, NULL = an address is asked about */
 	long packet;       /* in it, from 1; 0 = not given */
 	long since, count; /* of watch, -1 = from now on, no end */
+	bool is_shadow;    /* push: judge it beside what runs */
 	bool json;
 };
 
@@ -48,6 +49,9 @@ void command_print_json(json_t *object);
 
 /* check: no daemon needed. push: the same check, then the daemon. */
 command_fn command_check, command_push;
+
+/* The candidate beside what runs: push --shadow, then see, drop or promote it. */
+command_fn command_shadow, command_shadow_push, command_promote;
 
 /* Generations. */
 command_fn command_confirm, command_rollback, command_approve, command_history, command_show;

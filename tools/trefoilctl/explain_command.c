@@ -92,7 +92,7 @@ static enum control_exit
 explain_address(const struct command_line *line)
 {
 	json_t *request = json_pack("{s:s, s:s, s:s*, s:s*, s:s*}", "command", "explain", "address",
-		line->argument, "source", line->source, "protocol", line->protocol, "direction",
+		line->argument, "source", line->source, "ip_protocol", line->protocol, "direction",
 		line->direction);
 
 	if (request != NULL && line->source_port >= 0)

@@ -30,6 +30,7 @@ enum explain_key {
 	KEY_PACKET,
 	KEY_SINCE,
 	KEY_COUNT,
+	KEY_SHADOW,
 };
 #define N(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -64,6 +65,14 @@ static const struct argp_option common_options[] = {
 };
 
 static const struct argp_option push_options[] = {
+	{ "message", 'm', "TEXT", 0, "why: kept with the generation", 0 },
+	{ "confirm-within", KEY_WITHIN, "TIME", 0,
+		"roll back by itself unless `confirm' comes in time: 90s, 10m, 2h", 0 },
+	{ "shadow", KEY_SHADOW, NULL, 0, "only judge it beside what runs, and count", 0 },
+	{ 0 },
+};
+
+static const struct argp_option promote_options[] = {
 	{ "message", 'm', "TEXT", 0, "why: kept with the generation", 0 },
 	{ "confirm-within", KEY_WITHIN, "TIME", 0,
 		"roll back by itself unless `confirm' comes in time: 90s, 10m, 2h", 0 },
@@ -118,6 +127,7 @@ static const struct argp_option geo_options[] = {
 };
 
 static const char *const geo_actions[] = { "diff", "push", "reload", "rollback", "status", NULL };
+static const char *const shadow_actions[] = { "drop", "status", NULL };
 
 static const struct command commands[] = {
 	{ "check", "POLICY", "check a policy file without a daemon", NULL, command_check, NULL },
@@ -125,6 +135,10 @@ static const struct command commands[] = {
 		command_diff, NULL, NULL, true },
 	{ "push", "POLICY", "check a policy and make it the running one", push_options,
 		command_push, NULL },
+	{ "shadow", "[status|drop]", "what `push --shadow' would change so far; end it", NULL,
+		command_shadow, shadow_actions, NULL, true },
+	{ "promote", NULL, "make what `push --shadow' pushed the running one", promote_options,
+		command_promote, NULL },
 	{ "confirm", "[GENERATION]", "keep what was pushed with --confirm-within", NULL,
 		command_confirm, NULL, NULL, true },
 	{ "rollback", "[GENERATION]", "go back to the generation before, or to that one",
@@ -272,6 +286,8 @@ check_arguments(const struct parsing *p, const struct argp_state *state)
 		argp_error(state, "%s is missing", c->second);
 	if (p->line.second != NULL && !takes_second(p->line.argument))
 		argp_error(state, "'%s' is one argument too many", p->line.second);
+	if (p->line.is_shadow && (p->line.message != NULL || p->line.confirm_within_s > 0))
+		argp_error(state, "--shadow stands alone: give these to promote");
 	if (c->run == command_explain)
 		check_explain(&p->line, state);
 }
@@ -356,6 +372,9 @@ parse_command(int key, char *value, struct argp_state *state)
 		break;
 	case ARGP_KEY_END:
 		check_arguments(p, state);
+		break;
+	case KEY_SHADOW:
+		p->line.is_shadow = true;
 		break;
 	case KEY_SINCE:
 		p->line.since = number_of(value, LONG_MAX, "--since", state);

@@ -2,7 +2,7 @@
 # bash completion for trefoilctl
 _trefoilctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='check diff push confirm rollback approve history show status counters explain geo mirror relay top watch'
+	local commands='check diff push shadow promote confirm rollback approve history show status counters explain geo mirror relay top watch'
 	local common='--socket --host --json --help --usage --version'
 	local command='' i
 
@@ -43,7 +43,8 @@ _trefoilctl() {
 	case $command:$cur in
 	:-*) mapfile -t COMPREPLY < <(compgen -W "$common" -- "$cur") ;;
 	:*) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur") ;;
-	push:-*) mapfile -t COMPREPLY < <(compgen -W "$common --message --confirm-within" -- "$cur") ;;
+	push:-*) mapfile -t COMPREPLY < <(compgen -W "$common --message --confirm-within --shadow" -- "$cur") ;;
+	promote:-*) mapfile -t COMPREPLY < <(compgen -W "$common --message --confirm-within" -- "$cur") ;;
 	rollback:-*) mapfile -t COMPREPLY < <(compgen -W "$common --message" -- "$cur") ;;
 	counters:-*) mapfile -t COMPREPLY < <(compgen -W "$common --by" -- "$cur") ;;
 	watch:-*) mapfile -t COMPREPLY < <(compgen -W "$common --since --count" -- "$cur") ;;
@@ -61,6 +62,7 @@ _trefoilctl() {
 			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		fi
 		;;
+	shadow:*) mapfile -t COMPREPLY < <(compgen -W 'status drop' -- "$cur") ;;
 	mirror:*) mapfile -t COMPREPLY < <(compgen -W 'hold list release rotate status' -- "$cur") ;;
 	esac
 }

@@ -418,6 +418,24 @@ view_counters(const json_t *result, const char *by, FILE *out)
 		fprintf(out, "\nnothing counted yet\n");
 }
 
+/* "geo-whois says US", one a line. */
+static void
+show_disagree(const json_t *list, const char *indent, FILE *out)
+{
+	char *source, *country;
+	size_t i;
+
+	for (i = 0; i < json_array_size(list); i++) {
+		source = text_plain(json_object_get(json_array_get(list, i), "source"));
+		country = text_plain(json_object_get(json_array_get(list, i), "country"));
+		if (source != NULL && country != NULL)
+			fprintf(out, "%s%-*s %s says %s\n", indent, 14 - (int)strlen(indent),
+				i == 0 ? "disagree" : "", source, country);
+		free(source);
+		free(country);
+	}
+}
+
 static void
 show_destinations(const json_t *list, FILE *out)
 {
@@ -442,6 +460,7 @@ show_destinations(const json_t *list, FILE *out)
 			fprintf(out, "%-14s the address that it embeds is judged\n", "    carrier");
 		else
 			show_fields(item, fields, N(fields), out);
+		show_disagree(json_object_get(item, "disagree"), "    ", out);
 	}
 }
 
@@ -471,6 +490,7 @@ view_explain(const json_t *result, FILE *out)
 
 	show_field("address", json_object_get(result, "address"), TEXT, out);
 	show_fields(result, fields, N(fields), out);
+	show_disagree(json_object_get(result, "disagree"), "", out);
 	if (json_is_true(json_object_get(result, "shadow")))
 		fprintf(out, "%-14s forwarded all the same: mode = shadow\n", "shadow");
 	if (json_array_size(destinations) > 1)

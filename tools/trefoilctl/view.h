@@ -17,6 +17,7 @@ void view_status(const json_t *result, FILE *out);
 /* `by` is one of view_counters_by, or NULL for totals, reasons and countries. */
 void view_counters(const json_t *result, const char *by, FILE *out);
 void view_diff(const json_t *result, FILE *out);
+void view_shadow(const json_t *result, FILE *out);
 void view_explain(const json_t *result, FILE *out);
 void view_mirror(const json_t *result, FILE *out);
 
