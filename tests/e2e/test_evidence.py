@@ -163,7 +163,7 @@ def test_legal_hold():
         d.ctl("mirror", "hold", segment, "-m", "case 7")
         d.ctl("mirror", "hold", segment, code=1)
         d.ctl("mirror", "hold", "nothing", code=1)
-        d.ctl("mirror", "hold", code=1)
+        d.ctl("mirror", "hold", code=2)
         equal(d.ask("mirror", "list")["segments"][0]["held"], True, "held")
         d.ctl("mirror", "release", segment)
         d.stop()

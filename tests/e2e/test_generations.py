@@ -251,8 +251,11 @@ def test_damaged_generations():
 
 
 def test_no_state_directory():
-    """Where nothing can be kept, the policy file judges; a push is refused."""
-    with Network(), Daemon(settings={"appliance.state_dir": "/nowhere/state"}) as d:
+    """Where nothing can be kept, the policy file judges; a push is refused. The mirror's key would be
+    there too, so there is no mirror."""
+    settings = {"appliance.state_dir": "/nowhere/state", "mirror.dir": None,
+                "mirror.rotate_mb": None}
+    with Network(), Daemon(settings=settings) as d:
         equal((ping(IE), ping(CN, wait=1)), (1, 0), "the policy of the file")
         check(any("/nowhere/state" in a for a in d.status()["alarms"]), "alarm")
         done = push(d, POLICY, code=REFUSED)
