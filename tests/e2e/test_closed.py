@@ -93,7 +93,8 @@ def test_old_geo_data_raises_an_alarm():
         equal(ping(IE), 1, "judged by the old data (stale = keep)")
         d.push(POLICY.replace("default =", "stale = drop\ndefault ="))
         equal(ping(IE, wait=1), 0, "stale = drop")
-        check(d.counters()["reasons"]["stale-data"]["dropped"] > 0, "reason stale-data")
+        until("the reason stale-data",
+              lambda: d.counters()["reasons"].get("stale-data", {}).get("dropped", 0) > 0)
 
 
 main()
