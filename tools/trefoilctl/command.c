@@ -76,16 +76,15 @@ command_ask(const struct command_line *line, json_t *request, unsigned int timeo
 	return command_fail(line, code, &errors);
 }
 
-/* Ask and show. `view` is for people. */
-static enum control_exit
-ask_and_show(const struct command_line *line, json_t *request,
+enum control_exit
+command_ask_and_show(const struct command_line *line, json_t *request, unsigned int timeout_ms,
 	void (*view)(const json_t *result, FILE *out))
 {
 	const json_t *result;
 	json_t *response;
 	enum control_exit code;
 
-	code = command_ask(line, request, TIMEOUT_MS, &response, &result);
+	code = command_ask(line, request, timeout_ms, &response, &result);
 	if (code != CONTROL_DONE)
 		return code;
 	if (line->json)
@@ -99,7 +98,8 @@ ask_and_show(const struct command_line *line, json_t *request,
 enum control_exit
 command_status(const struct command_line *line)
 {
-	return ask_and_show(line, json_pack("{s:s}", "command", "status"), view_status);
+	return command_ask_and_show(
+		line, json_pack("{s:s}", "command", "status"), TIMEOUT_MS, view_status);
 }
 
 enum control_exit
@@ -108,8 +108,8 @@ command_mirror(const struct command_line *line)
 	json_t *request = json_pack("{s:s, s:s, s:s*, s:s*}", "command", "mirror", "action",
 		line->argument, "segment", line->second, "message", line->message);
 
-	return ask_and_show(
-		line, request, strcmp(line->argument, "list") == 0 ? view_segments : view_mirror);
+	return command_ask_and_show(line, request, TIMEOUT_MS,
+		strcmp(line->argument, "list") == 0 ? view_segments : view_mirror);
 }
 
 enum control_exit

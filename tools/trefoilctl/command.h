@@ -44,6 +44,10 @@ enum control_exit command_fail(
 enum control_exit command_ask(const struct command_line *line, json_t *request,
 	unsigned int timeout_ms, json_t **response, const json_t **result);
 
+/* The same, and show the result: as JSON, or to people by `view`. */
+enum control_exit command_ask_and_show(const struct command_line *line, json_t *request,
+	unsigned int timeout_ms, void (*view)(const json_t *result, FILE *out));
+
 /* One object as one line on stdout; takes it over. Bytes beyond ASCII are escaped. */
 void command_print_json(json_t *object);
 

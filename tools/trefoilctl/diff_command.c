@@ -17,21 +17,9 @@
 static enum control_exit
 ask(const struct command_line *line, json_t *request)
 {
-	const json_t *result;
-	json_t *response;
-	enum control_exit code;
-
 	if (request != NULL && line->limit >= 0)
 		json_object_set_new(request, "limit", json_integer(line->limit));
-	code = command_ask(line, request, TIMEOUT_MS, &response, &result);
-	if (code != CONTROL_DONE)
-		return code;
-	if (line->json)
-		command_print_json(json_deep_copy(result));
-	else
-		view_diff(result, stdout);
-	json_decref(response);
-	return CONTROL_DONE;
+	return command_ask_and_show(line, request, TIMEOUT_MS, view_diff);
 }
 
 enum control_exit

@@ -16,19 +16,7 @@
 static enum control_exit
 ask(const struct command_line *line, json_t *request)
 {
-	const json_t *result;
-	json_t *response;
-	enum control_exit code;
-
-	code = command_ask(line, request, TIMEOUT_MS, &response, &result);
-	if (code != CONTROL_DONE)
-		return code;
-	if (line->json)
-		command_print_json(json_deep_copy(result));
-	else
-		view_explain(result, stdout);
-	json_decref(response);
-	return CONTROL_DONE;
+	return command_ask_and_show(line, request, TIMEOUT_MS, view_explain);
 }
 
 /* Read up to packet `number`. Returns 0 or -errno and `e`. */

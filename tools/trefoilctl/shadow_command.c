@@ -9,25 +9,19 @@
 
 #define TIMEOUT_MS 120000 /* the daemon may compile a full table */
 
-/* Takes `request`. */
+static void
+view(const json_t *result, FILE *out)
+{
+	if (json_object_size(result) == 0)
+		fputs("nothing is judged beside the running generation any more\n", out);
+	else
+		view_shadow(result, out);
+}
+
 static enum control_exit
 ask(const struct command_line *line, json_t *request)
 {
-	const json_t *result;
-	json_t *response;
-	enum control_exit code;
-
-	code = command_ask(line, request, TIMEOUT_MS, &response, &result);
-	if (code != CONTROL_DONE)
-		return code;
-	if (line->json)
-		command_print_json(json_deep_copy(result));
-	else if (json_object_size(result) == 0)
-		puts("nothing is judged beside the running generation any more");
-	else
-		view_shadow(result, stdout);
-	json_decref(response);
-	return CONTROL_DONE;
+	return command_ask_and_show(line, request, TIMEOUT_MS, view);
 }
 
 enum control_exit
