@@ -146,7 +146,7 @@ judged_json(const struct ruleset *rs, const struct classify_detail *d, unsigned 
 {
 	struct ip_addr ip = { d->info.addresses[i].value, d->info.addresses[i].version };
 
-	return address_json(rs, &ip, d->class[i]);
+	return address_json(rs, &ip, d->answer[i] & RULESET_CLASS_MASK);
 }
 
 static json_t *

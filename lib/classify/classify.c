@@ -30,24 +30,24 @@ class_of(const struct ruleset *rs, const struct packet_address *address)
 	return class;
 }
 
-/* Addresses waiting to be looked up together, and where their classes go. */
+/* Addresses waiting to be looked up together, and where their answers go. */
 struct batch {
 	unsigned int n4, n6;
 	uint32_t ip4[BATCH_MAX];
 	ip6_t ip6[BATCH_MAX];
-	ruleset_class_t *to4[BATCH_MAX], *to6[BATCH_MAX];
+	ruleset_answer_t *to4[BATCH_MAX], *to6[BATCH_MAX];
 };
 
 static void
 batch_flush(const struct ruleset *rs, struct batch *b)
 {
-	ruleset_class_t found[BATCH_MAX];
+	ruleset_answer_t found[BATCH_MAX];
 	unsigned int i;
 
-	ruleset_lookup4(rs, b->ip4, found, b->n4);
+	ruleset_answer4(rs, b->ip4, found, b->n4);
 	for (i = 0; i < b->n4; i++)
 		*b->to4[i] = found[i];
-	ruleset_lookup6(rs, b->ip6, found, b->n6);
+	ruleset_answer6(rs, b->ip6, found, b->n6);
 	for (i = 0; i < b->n6; i++)
 		*b->to6[i] = found[i];
 	b->n4 = b->n6 = 0;
@@ -55,7 +55,7 @@ batch_flush(const struct ruleset *rs, struct batch *b)
 
 static void
 batch_add(const struct ruleset *rs, struct batch *b, const struct packet_address *address,
-	ruleset_class_t *to)
+	ruleset_answer_t *to)
 {
 	if (address->version == 4) {
 		b->ip4[b->n4] = (uint32_t)address->value;
@@ -78,7 +78,7 @@ look_up_addresses(const struct ruleset *rs, struct classify_detail *details, uns
 	batch.n4 = batch.n6 = 0;
 	for (i = 0; i < n; i++)
 		for (k = 0; k < details[i].info.n_addresses; k++)
-			batch_add(rs, &batch, &details[i].info.addresses[k], &details[i].class[k]);
+			batch_add(rs, &batch, &details[i].info.addresses[k], &details[i].answer[k]);
 	batch_flush(rs, &batch);
 }
 
@@ -86,14 +86,20 @@ static void
 decide_by_rule(const struct ruleset *rs, struct classify_detail *d, uint32_t rule, reason_t reason)
 {
 	d->deciding = -1;
-	d->rule = rule;
 	d->result.class = CLASSIFY_NO_CLASS;
 	d->result.verdict = rs->policy->rules[rule].verdict;
 	d->result.reason = reason;
 }
 
-/* OR over all addresses; the first with the strictest verdict decides. Carriers only when a
- * [prefix] rule names them. */
+/* A carrier has a say only when a [prefix] rule names it. */
+static bool
+has_say(const struct ruleset *rs, ruleset_answer_t answer)
+{
+	return (answer & RULESET_CARRIER) == 0 ||
+	       rs->classes[answer & RULESET_CLASS_MASK].rule != RULESET_RULE_NONE;
+}
+
+/* OR over all addresses; the first with the strictest verdict decides. */
 static void
 judge_addresses(const struct ruleset *rs, struct classify_detail *d)
 {
@@ -102,10 +108,9 @@ judge_addresses(const struct ruleset *rs, struct classify_detail *d)
 
 	d->deciding = -1;
 	for (i = 0; i < d->info.n_addresses; i++) {
-		ruleset_class_t class = d->class[i];
-		verdict_t verdict = rs->verdict[class] & RULESET_VERDICT_MASK;
+		verdict_t verdict = ruleset_answer_verdict(d->answer[i]);
 
-		if (rs->classes[class].rule == RULESET_RULE_NONE)
+		if (!has_say(rs, d->answer[i]))
 			continue;
 		all |= verdict;
 		if (d->deciding >= 0 && verdict <= strictest)
@@ -117,11 +122,10 @@ judge_addresses(const struct ruleset *rs, struct classify_detail *d)
 		decide_by_rule(rs, d, rs->policy->rule_unknown, REASON_UNKNOWN);
 		return;
 	}
-	d->result.class = d->class[d->deciding];
+	d->result.class = d->answer[d->deciding] & RULESET_CLASS_MASK;
 	d->result.verdict = all;
-	d->result.reason = rs->reason[d->result.class];
+	d->result.reason = ruleset_answer_reason(d->answer[d->deciding]);
 	d->result.is_odd = all != strictest;
-	d->rule = rs->classes[d->result.class].rule;
 }
 
 /* An action for a whole frame, on top of what its addresses got. A source route is refused as such
@@ -169,7 +173,6 @@ static void
 pass_inbound(const struct ruleset *rs, struct classify_detail *d)
 {
 	d->deciding = -1;
-	d->rule = RULESET_RULE_NONE;
 	d->result.class = CLASSIFY_NO_CLASS;
 	d->result.verdict = VERDICT_PASS;
 	d->result.reason = REASON_INBOUND;
@@ -217,6 +220,7 @@ classify_frame(const struct ruleset *rs, enum classify_direction direction,
 	walk_frame(rs, direction, m, wire_length, link, d);
 	look_up_addresses(rs, d, 1);
 	judge_frame(rs, direction, d);
+	d->rule = classify_rule(rs, &d->result);
 }
 
 static ruleset_answer_t

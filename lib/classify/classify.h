@@ -47,13 +47,13 @@ void classify_burst_answers(const struct ruleset *rs, enum classify_direction di
 /* answers->answer[i], spelled out. */
 struct classify_result classify_result_of(const struct classify_answers *answers, unsigned int i);
 
-/* One frame with everything that can be said about it. */
+/* One frame with everything that can be said about it. classify_frame() sets all of it. */
 struct classify_detail {
 	struct classify_result result;
 	int deciding;  /* index into info.addresses, -1 = none */
 	uint32_t rule; /* index into the policy's rules, RULESET_RULE_NONE = none (inbound) */
 	struct packet_info info;
-	ruleset_class_t class[PACKET_ADDRESSES_MAX]; /* of info.addresses[i] */
+	ruleset_answer_t answer[PACKET_ADDRESSES_MAX]; /* of info.addresses[i] */
 };
 void classify_frame(const struct ruleset *rs, enum classify_direction direction,
 	const struct rte_mbuf *m, uint32_t wire_length, enum packet_link link,

@@ -8,9 +8,9 @@
  * Threads: pure functions.
  * Units: addresses in HOST order.
  *
- * Small loops, none of which branches on what the traffic is a mix of: frames are sorted by
- * ethertype first, then each kind is checked at once. Inline, so that the caller can fetch what it
- * knows about an address while later frames are still parsed.
+ * Small loops, none of which branches on what the traffic is a mix of: the first fetches the frames,
+ * the second picks out IPv4 and sorts the rest, the third checks IPv6. Inline, so that the caller can
+ * fetch what it knows about an address while later frames are still parsed.
  */
 #pragma once
 
@@ -24,11 +24,12 @@
 
 struct packet_keys {
 	unsigned int n4, n6, n_slow;
-	uint8_t at4[PACKET_BURST_MAX]; /* position of ip4[i]'s frame in the burst */
-	uint8_t at6[PACKET_BURST_MAX];
-	uint8_t slow[PACKET_BURST_MAX]; /* positions of the frames for packet_parse() */
-	uint32_t ip4[PACKET_BURST_MAX];
-	ip6_t ip6[PACKET_BURST_MAX];
+	/* One more than fits: a frame is written before it is known where it belongs. */
+	uint8_t at4[PACKET_BURST_MAX + 1]; /* position of ip4[i]'s frame in the burst */
+	uint8_t at6[PACKET_BURST_MAX + 1];
+	uint8_t slow[PACKET_BURST_MAX + 1]; /* positions of the frames for packet_parse() */
+	uint32_t ip4[PACKET_BURST_MAX + 1];
+	ip6_t ip6[PACKET_BURST_MAX + 1];
 };
 
 /* HOT: called with each address as it is found. */
@@ -42,22 +43,28 @@ void packet_burst_keys(struct rte_mbuf *const *pkts, unsigned int n, const struc
 
 /* What follows is packet_burst_keys() for callers that look up themselves. */
 
-#define PACKET_PREFETCH_AHEAD 8u
-#define PACKET_ETHER_SIZE     14u
-#define PACKET_VLAN_SIZE      4u
-#define PACKET_IP4_SIZE       20u
-#define PACKET_IP6_SIZE       40u
-#define PACKET_PORTS_SIZE     4u
-#define PACKET_DONT_FRAGMENT  0x4000u
-#define PACKET_STRIPPED_TAGS  (RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_QINQ_STRIPPED)
+#define PACKET_ETHER_SIZE    14u
+#define PACKET_VLAN_SIZE     4u
+#define PACKET_IP4_SIZE      20u
+#define PACKET_IP6_SIZE      40u
+#define PACKET_PORTS_SIZE    4u
+#define PACKET_UDP           17u
+#define PACKET_STRIPPED_TAGS (RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_QINQ_STRIPPED)
 
 /* Shorter frames than one with a tag and ports are the walker's: nothing is read behind their end. */
-#define PACKET_PLAIN4_MIN                                                                          \
+#define PACKET_PLAIN_MIN                                                                           \
 	(PACKET_ETHER_SIZE + PACKET_VLAN_SIZE + PACKET_IP4_SIZE + PACKET_PORTS_SIZE)
-#define PACKET_PLAIN6_MIN                                                                          \
-	(PACKET_ETHER_SIZE + PACKET_VLAN_SIZE + PACKET_IP6_SIZE + PACKET_PORTS_SIZE)
+#define PACKET_ROOM6_MIN (PACKET_IP6_SIZE + PACKET_PORTS_SIZE)
 
-/* A frame that may be plain, by its ethertype. */
+/* The four bytes that end in the first one of an IP header, and what they are: the ethertype, the
+ * version, and IPv4's header length. The second byte of the header is not looked at. */
+#define PACKET_KIND4      RTE_BE32(0x08004500)
+#define PACKET_KIND4_MASK RTE_BE32(0xffffff00)
+#define PACKET_KIND6      RTE_BE32(0x86dd6000)
+#define PACKET_KIND6_MASK RTE_BE32(0xfffff000)
+#define PACKET_FRAGMENT   RTE_BE16(0xbfff) /* all of the field but "don't fragment" */
+
+/* A frame that may be plain IPv6. */
 struct packet_candidate {
 	const uint8_t *ip;
 	uint16_t room; /* bytes from there to the end of the frame */
@@ -77,6 +84,15 @@ packet_load16(const uint8_t *p)
 }
 
 static inline uint32_t
+packet_load32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static inline uint32_t
 packet_get16(const uint8_t *p)
 {
 	return __builtin_bswap16((uint16_t)packet_load16(p));
@@ -85,10 +101,7 @@ packet_get16(const uint8_t *p)
 static inline uint32_t
 packet_get32(const uint8_t *p)
 {
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return __builtin_bswap32(v);
+	return __builtin_bswap32(packet_load32(p));
 }
 
 static inline ip6_t
@@ -103,29 +116,28 @@ packet_get128(const uint8_t *p)
 /* `size` bytes of IP payload at `l4` (the ports can be read) are a whole header that is no tunnel's.
  * Conditions are numbers here and below: nothing is skipped, so nothing is mispredicted. */
 static __rte_always_inline unsigned int
-packet_is_plain_transport(const uint8_t *least, uint8_t protocol, const uint8_t *l4, int size,
+packet_is_plain_transport(const uint8_t *least, unsigned int protocol, const uint8_t *l4, int size,
 	const struct limits *limits)
 {
 	unsigned int tunnel = limits->port[packet_get16(l4)] | limits->port[packet_get16(l4 + 2)];
-	unsigned int is_plain = least[protocol] != 0;
 
-	is_plain &= size >= least[protocol];
-	is_plain &= (unsigned int)(protocol != 17) | (unsigned int)(tunnel == TUNNEL_PORT_NONE);
-	return is_plain;
+	/* One less than the least, where 0 becomes more than any size. */
+	return (unsigned int)(size > (uint16_t)(least[protocol] - 1)) &
+	       ((unsigned int)(protocol != PACKET_UDP) |
+		       (unsigned int)(tunnel == TUNNEL_PORT_NONE));
 }
 
+/* `kind` are the bytes of PACKET_KIND4. */
 static __rte_always_inline unsigned int
-packet_is_plain4(const struct packet_candidate *c, const struct limits *limits)
+packet_is_plain4(uint32_t kind, const uint8_t *ip, uint32_t room, const struct limits *limits)
 {
-	const uint8_t *ip = c->ip;
 	uint32_t total = packet_get16(ip + 2);
-	unsigned int is_plain = ip[0] == 0x45;
+	uint32_t differs = (kind & PACKET_KIND4_MASK) ^ PACKET_KIND4;
 
-	is_plain &= (packet_get16(ip + 6) & ~PACKET_DONT_FRAGMENT) == 0;
-	is_plain &= total <= c->room;
-	is_plain &= packet_is_plain_transport(packet_transport4, ip[9], ip + PACKET_IP4_SIZE,
-		(int)total - (int)PACKET_IP4_SIZE, limits);
-	return is_plain;
+	differs |= packet_load16(ip + 6) & PACKET_FRAGMENT;
+	return (unsigned int)(differs == 0) & (unsigned int)(total <= room) &
+	       packet_is_plain_transport(packet_transport4, ip[9], ip + PACKET_IP4_SIZE,
+		       (int)total - (int)PACKET_IP4_SIZE, limits);
 }
 
 /* Addresses under ::/64 (mapped, compatible, unspecified, loopback) are the walker's. */
@@ -134,58 +146,66 @@ packet_is_plain6(const struct packet_candidate *c, const struct limits *limits, 
 {
 	const uint8_t *ip = c->ip;
 	uint32_t size = packet_get16(ip + 4);
-	unsigned int is_plain = (ip[0] & 0xf0) == 0x60;
 
-	is_plain &= size + PACKET_IP6_SIZE <= c->room;
-	is_plain &= (uint64_t)(judged >> 64) != 0;
-	is_plain &= packet_is_plain_transport(
-		packet_transport6, ip[6], ip + PACKET_IP6_SIZE, (int)size, limits);
-	return is_plain;
+	return (unsigned int)(size + PACKET_IP6_SIZE <= c->room) &
+	       (unsigned int)((uint64_t)(judged >> 64) != 0) &
+	       packet_is_plain_transport(
+		       packet_transport6, ip[6], ip + PACKET_IP6_SIZE, (int)size, limits);
 }
 
-static __rte_always_inline void
-packet_sort_by_type(struct rte_mbuf *const *pkts, unsigned int n, const struct limits *limits,
-	struct packet_keys *keys, struct packet_candidate *c4, struct packet_candidate *c6)
+/* What only the walker can read: short, in pieces, or without a tag that the NIC took off. */
+static __rte_always_inline bool
+packet_is_unusual(const struct rte_mbuf *m)
+{
+	return m->data_len < PACKET_PLAIN_MIN || m->nb_segs != 1 ||
+	       (m->ol_flags & PACKET_STRIPPED_TAGS) != 0;
+}
+
+/* Lists IPv4 and the walker's frames, and the candidates for IPv6, whose number is returned. */
+static __rte_always_inline unsigned int
+packet_pick4(struct rte_mbuf *const *pkts, unsigned int n, const struct limits *limits,
+	unsigned int judged_at, struct packet_keys *keys, struct packet_candidate *c6,
+	packet_found4_fn *found4, const void *context)
 {
 	const uint32_t vlan = limits->n_tags_max > 0 ? RTE_BE16(0x8100) : 0x10000;
+	const uint8_t *frames[PACKET_BURST_MAX];
 	unsigned int i, n4 = 0, n6 = 0, n_slow = 0;
 
-	for (i = 0; i < PACKET_PREFETCH_AHEAD && i < n; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(pkts[i], const void *));
 	for (i = 0; i < n; i++) {
-		const struct rte_mbuf *m = pkts[i];
-		const uint8_t *frame = rte_pktmbuf_mtod(m, const uint8_t *);
-		const uint8_t *ip;
-		uint32_t tag, type;
-		uint16_t room;
+		frames[i] = rte_pktmbuf_mtod(pkts[i], const uint8_t *);
+		rte_prefetch0(frames[i]);
+	}
+	for (i = 0; i < n; i++) {
+		const uint8_t *ip = frames[i] + PACKET_ETHER_SIZE;
+		uint32_t room, tag, kind;
 		unsigned int is4, is6;
 
-		rte_prefetch0(rte_pktmbuf_mtod(
-			pkts[RTE_MIN(i + PACKET_PREFETCH_AHEAD, n - 1)], const void *));
-		if (unlikely(m->data_len < PACKET_PLAIN4_MIN || m->nb_segs != 1 ||
-			     (m->ol_flags & PACKET_STRIPPED_TAGS) != 0)) {
+		if (unlikely(packet_is_unusual(pkts[i]))) {
 			keys->slow[n_slow++] = (uint8_t)i;
 			continue;
 		}
-		tag = packet_load16(frame + 12) == vlan ? PACKET_VLAN_SIZE : 0;
-		type = packet_load16(frame + 12 + tag);
-		is4 = type == RTE_BE16(0x0800);
-		is6 = type == RTE_BE16(0x86dd);
-		is6 &= m->data_len >= PACKET_PLAIN6_MIN;
-		ip = frame + PACKET_ETHER_SIZE + tag;
-		room = (uint16_t)(m->data_len - PACKET_ETHER_SIZE - tag);
+		tag = packet_load16(ip - 2) == vlan ? PACKET_VLAN_SIZE : 0;
+		ip += tag;
+		room = pkts[i]->data_len - PACKET_ETHER_SIZE - tag;
+		kind = packet_load32(ip - 2);
+		is4 = packet_is_plain4(kind, ip, room, limits);
+		is6 = (unsigned int)((kind & PACKET_KIND6_MASK) == PACKET_KIND6) &
+		      (unsigned int)(room >= PACKET_ROOM6_MIN);
+		keys->ip4[n4] = packet_get32(ip + judged_at);
+		found4(context, keys->ip4[n4]);
+		keys->at4[n4] = (uint8_t)i;
 		/* Field by field: a copy of one just written waits for all of its parts. */
-		c4[n4].ip = c6[n6].ip = ip;
-		c4[n4].room = c6[n6].room = room;
-		c4[n4].at = c6[n6].at = (uint8_t)i;
+		c6[n6].ip = ip;
+		c6[n6].room = (uint16_t)room;
+		c6[n6].at = (uint8_t)i;
 		keys->slow[n_slow] = (uint8_t)i;
 		n4 += is4;
 		n6 += is6;
-		n_slow += !(is4 | is6);
+		n_slow += (is4 | is6) ^ 1;
 	}
 	keys->n4 = n4;
-	keys->n6 = n6;
 	keys->n_slow = n_slow;
+	return n6;
 }
 
 static __rte_always_inline void
@@ -193,36 +213,24 @@ packet_burst_keys_found(struct rte_mbuf *const *pkts, unsigned int n, const stru
 	enum packet_judge judge, struct packet_keys *keys, packet_found4_fn *found4,
 	packet_found6_fn *found6, const void *context)
 {
-	/* One more than fits: the last frame is written before it is known where it belongs. */
-	struct packet_candidate c4[PACKET_BURST_MAX + 1], c6[PACKET_BURST_MAX + 1];
-	unsigned int i, n4 = 0, n6 = 0, n_slow, at4, at6;
+	struct packet_candidate c6[PACKET_BURST_MAX + 1];
+	unsigned int i, n_candidates, n6 = 0, n_slow;
+	unsigned int at4 = judge == PACKET_SOURCES ? 12 : 16,
+		     at6 = judge == PACKET_SOURCES ? 8 : 24;
 
-	packet_sort_by_type(pkts, n, limits, keys, c4, c6);
-	at4 = judge == PACKET_SOURCES ? 12 : 16;
-	at6 = judge == PACKET_SOURCES ? 8 : 24;
+	n_candidates = packet_pick4(pkts, n, limits, at4, keys, c6, found4, context);
 	n_slow = keys->n_slow;
-	for (i = 0; i < keys->n4; i++) {
-		unsigned int is_plain = packet_is_plain4(&c4[i], limits);
-
-		keys->ip4[n4] = packet_get32(c4[i].ip + at4);
-		found4(context, keys->ip4[n4]);
-		keys->at4[n4] = c4[i].at;
-		n4 += is_plain;
-		if (unlikely(!is_plain))
-			keys->slow[n_slow++] = c4[i].at;
-	}
-	for (i = 0; i < keys->n6; i++) {
+	for (i = 0; i < n_candidates; i++) {
 		ip6_t judged = packet_get128(c6[i].ip + at6);
 		unsigned int is_plain = packet_is_plain6(&c6[i], limits, judged);
 
 		keys->ip6[n6] = judged;
 		found6(context, judged);
 		keys->at6[n6] = c6[i].at;
+		keys->slow[n_slow] = c6[i].at;
 		n6 += is_plain;
-		if (unlikely(!is_plain))
-			keys->slow[n_slow++] = c6[i].at;
+		n_slow += is_plain ^ 1;
 	}
-	keys->n4 = n4;
 	keys->n6 = n6;
 	keys->n_slow = n_slow;
 }

@@ -375,7 +375,7 @@ packet_walk_link(struct packet_walk *w)
 {
 	switch (w->link) {
 	case PACKET_LINK_ETHERNET:
-		w->step = PACKET_STEP_ETHERNET;
+		packet_walk_ethernet(w);
 		break;
 	case PACKET_LINK_IP:
 		packet_next_ip(w, REASON_BAD_VERSION);

@@ -126,24 +126,37 @@ walk_step(struct packet_walk *w)
 	}
 }
 
+/* Field by field: a call of memset() for so few bytes costs as much as a header. */
+static void
+init_walk(struct packet_walk *w, const struct rte_mbuf *m, uint32_t wire_length)
+{
+	w->m = w->segment = m;
+	w->first = rte_pktmbuf_mtod(m, const uint8_t *);
+	w->n_first = m->data_len < m->pkt_len ? m->data_len : m->pkt_len;
+	w->segment_start = 0;
+	w->offset = 0;
+	w->end = wire_length > m->pkt_len ? wire_length : m->pkt_len;
+	w->n_captured = m->pkt_len;
+	w->n_tags = w->n_tunnels = w->non_ip = 0;
+	w->version = w->protocol = w->n_headers = 0;
+	w->headers_size = w->payload_size = 0;
+	w->destination = 0;
+	w->is_cut = false;
+}
+
 void
 packet_parse(const struct rte_mbuf *m, uint32_t wire_length, enum packet_link link,
 	const struct limits *limits, enum packet_judge judge, struct packet_info *info)
 {
 	struct packet_walk w;
 
-	memset(&w, 0, offsetof(struct packet_walk, scratch));
+	init_walk(&w, m, wire_length);
 	memset(info, 0, offsetof(struct packet_info, layers));
-	w.m = w.segment = m;
-	w.first = rte_pktmbuf_mtod(m, const uint8_t *);
-	w.n_first = m->data_len < m->pkt_len ? m->data_len : m->pkt_len;
-	w.n_captured = m->pkt_len;
-	w.end = wire_length > m->pkt_len ? wire_length : m->pkt_len;
 	w.limits = limits;
 	w.info = info;
 	w.link = link;
 	w.judge = judge;
-	w.step = PACKET_STEP_LINK;
+	w.step = link == PACKET_LINK_ETHERNET ? PACKET_STEP_ETHERNET : PACKET_STEP_LINK;
 	while (w.step != PACKET_STEP_DONE && info->reason == REASON_NONE && packet_count_step(&w))
 		walk_step(&w);
 }

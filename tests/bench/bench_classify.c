@@ -193,7 +193,7 @@ static volatile uint64_t sink;
 static double
 cycles_burst(const struct ruleset *rs, struct frame *frames, unsigned int n_frames)
 {
-	struct classify_result results[BURST];
+	struct classify_answers answers;
 	struct rte_mbuf *pkts[BURST];
 	unsigned int pass, i, k;
 	uint64_t begin, sum = 0;
@@ -203,8 +203,8 @@ cycles_burst(const struct ruleset *rs, struct frame *frames, unsigned int n_fram
 		for (i = 0; i < n_frames; i += BURST) {
 			for (k = 0; k < BURST; k++)
 				pkts[k] = &frames[i + k].mbuf;
-			classify_burst(rs, CLASSIFY_OUTBOUND, pkts, BURST, results);
-			sum += results[i % BURST].class;
+			classify_burst_answers(rs, CLASSIFY_OUTBOUND, pkts, BURST, &answers);
+			sum += answers.answer[i % BURST];
 		}
 	sink = sum;
 	return (double)(rte_rdtsc() - begin) / (N_PASSES * n_frames);

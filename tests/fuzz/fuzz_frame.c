@@ -258,7 +258,8 @@ check_verdict(const struct ruleset *rs, const struct classify_detail *d)
 	CHECK(!reason_is_unparsable(d->result.reason));
 	CHECK(d->info.non_ip != NON_IP_NONE || d->info.n_addresses > 0);
 	for (i = 0; i < d->info.n_addresses; i++) {
-		verdict_t own = rs->verdict[d->class[i]] & RULESET_VERDICT_MASK;
+		verdict_t own =
+			rs->verdict[d->answer[i] & RULESET_CLASS_MASK] & RULESET_VERDICT_MASK;
 
 		CHECK(d->info.addresses[i].carrier || (d->result.verdict & own) == own);
 	}

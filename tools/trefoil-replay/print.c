@@ -93,7 +93,7 @@ destination_json(
 	const struct ruleset *rs, const struct classify_detail *d, unsigned int i, bool is_judged)
 {
 	char address[IP_TEXT_SIZE], country[3];
-	ruleset_class_t class = d->class[i];
+	ruleset_class_t class = d->answer[i] & RULESET_CLASS_MASK;
 	verdict_t verdict = is_judged ? rs->verdict[class] & RULESET_VERDICT_MASK : VERDICT_PASS;
 	json_t *o = json_pack("{s:s, s:o, s:I, s:s}", "address",
 		address_text(&d->info.addresses[i], address), "country",
