@@ -279,24 +279,51 @@ found6(const void *context, ip6_t ip)
 	ruleset_prefetch6(context, ip);
 }
 
-/* Plain frames after their look-up. With inbound = pass the class alone is of use: `keep` and `set`
- * make the rest the same for all. */
+/* How what is known of an address becomes the answer for a plain frame: with inbound = pass the class
+ * alone is of use, and the rest is the same for all. */
+struct plain {
+	ruleset_answer_t keep, set;
+};
+
 static inline void
-set_plain(const ruleset_answer_t *found, const uint8_t *at, unsigned int n, ruleset_answer_t keep,
-	ruleset_answer_t set, struct classify_answers *out)
+set_plain(const ruleset_answer_t *found, const uint8_t *at, unsigned int n, struct plain plain,
+	struct classify_answers *out)
 {
 	unsigned int i;
 
 	for (i = 0; i < n; i++)
-		out->answer[at[i]] = (found[i] & keep) | set;
+		out->answer[at[i]] = (found[i] & plain.keep) | plain.set;
+}
+
+/* IPv4 has no carriers: a burst of nothing else is answered in place. */
+static inline void
+classify_plain4(const struct ruleset *rs, const struct packet_keys *keys, unsigned int n,
+	struct plain plain, struct classify_answers *out)
+{
+	ruleset_answer_t found[PACKET_BURST_MAX];
+
+	if (keys->n4 == n && plain.set == 0) {
+		ruleset_answer4(rs, keys->ip4, out->answer, n);
+		return;
+	}
+	ruleset_answer4(rs, keys->ip4, found, keys->n4);
+	set_plain(found, keys->at4, keys->n4, plain, out);
 }
 
 /* Carriers are handed on to the walker. */
-static void
-find_carriers(const ruleset_answer_t *found, struct packet_keys *keys)
+static inline void
+classify_plain6(const struct ruleset *rs, struct packet_keys *keys, struct plain plain,
+	struct classify_answers *out)
 {
+	ruleset_answer_t found[PACKET_BURST_MAX], any = 0;
 	unsigned int i;
 
+	ruleset_answer6(rs, keys->ip6, found, keys->n6);
+	set_plain(found, keys->at6, keys->n6, plain, out);
+	for (i = 0; i < keys->n6; i++)
+		any |= found[i];
+	if ((any & RULESET_CARRIER) == 0 || plain.set != 0)
+		return;
 	for (i = 0; i < keys->n6; i++) {
 		keys->slow[keys->n_slow] = keys->at6[i];
 		keys->n_slow += (found[i] & RULESET_CARRIER) != 0;
@@ -307,27 +334,19 @@ void
 classify_burst_answers(const struct ruleset *rs, enum classify_direction direction,
 	struct rte_mbuf *const *pkts, unsigned int n, struct classify_answers *out)
 {
-	ruleset_answer_t found[PACKET_BURST_MAX];
-	ruleset_answer_t keep = ~RULESET_CARRIER, set = 0;
+	struct plain plain = { .keep = ~RULESET_CARRIER };
 	struct packet_keys keys;
 	unsigned int i;
 
 	packet_burst_keys_found(pkts, n, &rs->policy->limits, judged_side(rs, direction), &keys,
 		found4, found6, rs);
-	if (is_inbound_pass(rs, direction)) {
-		keep = RULESET_CLASS_MASK;
-		set = ruleset_answer(0, REASON_INBOUND, VERDICT_PASS);
-	}
-	if (keys.n4 > 0) {
-		ruleset_answer4(rs, keys.ip4, found, keys.n4);
-		set_plain(found, keys.at4, keys.n4, keep, set, out);
-	}
-	if (keys.n6 > 0) {
-		ruleset_answer6(rs, keys.ip6, found, keys.n6);
-		set_plain(found, keys.at6, keys.n6, keep, set, out);
-		if (set == 0)
-			find_carriers(found, &keys);
-	}
+	if (is_inbound_pass(rs, direction))
+		plain = (struct plain){ RULESET_CLASS_MASK,
+			ruleset_answer(0, REASON_INBOUND, VERDICT_PASS) };
+	if (keys.n4 > 0)
+		classify_plain4(rs, &keys, n, plain, out);
+	if (keys.n6 > 0)
+		classify_plain6(rs, &keys, plain, out);
 	for (i = 0; i < keys.n_slow; i += GROUP_MAX)
 		classify_slow(rs, direction, pkts, keys.slow + i,
 			RTE_MIN(keys.n_slow - i, GROUP_MAX), out);
