@@ -61,3 +61,28 @@ assign_queues(const struct wires *wires, struct worker *workers, unsigned int n_
 	}
 	return 0;
 }
+
+/* Its index, added if it is new and there is room; else 0. */
+static unsigned int
+node_index(struct generation_nodes *nodes, int node)
+{
+	unsigned int i;
+
+	for (i = 0; i < nodes->n; i++)
+		if (nodes->nodes[i] == node)
+			return i;
+	if (node < 0 || nodes->n == GENERATION_NODES_MAX)
+		return 0;
+	nodes->nodes[nodes->n] = node;
+	return nodes->n++;
+}
+
+void
+assign_nodes(struct worker *workers, unsigned int n_workers, const int *sockets,
+	struct generation_nodes *nodes)
+{
+	unsigned int i;
+
+	for (i = 0; i < n_workers; i++)
+		workers[i].node = node_index(nodes, sockets[i]);
+}

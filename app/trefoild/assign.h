@@ -23,3 +23,9 @@ unsigned int assign_choose(
  * one worker. */
 int assign_queues(const struct wires *wires, struct worker *workers, unsigned int n_workers,
 	const int *sockets);
+
+/* The nodes that have workers, in the order of the workers, and for each worker which of them is its
+ * own. A negative node is any: the first. Workers on more than GENERATION_NODES_MAX nodes: those on the
+ * others read the tables of the first. */
+void assign_nodes(struct worker *workers, unsigned int n_workers, const int *sockets,
+	struct generation_nodes *nodes);

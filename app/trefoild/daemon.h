@@ -57,7 +57,8 @@ struct daemon {
 	struct wires wires;
 	struct worker *workers; /* [n_workers] */
 	unsigned int n_workers;
-	bool stop; /* atomic: workers end */
+	struct generation_nodes nodes; /* that have workers */
+	bool stop;                     /* atomic: workers end */
 	struct publisher *publisher;
 	struct geo_ref *geo; /* NULL until a table is loaded */
 	uint32_t generation; /* number of the newest one */

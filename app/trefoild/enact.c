@@ -70,7 +70,12 @@ enact_compile(struct daemon *d, uint32_t number, const struct enact_text *text, 
 		return NULL;
 	}
 	errors->n = errors->n_found = 0;
-	return g;
+	if (generation_spread(g, &d->nodes) == 0)
+		return g;
+	err_set(err_list_next(errors), NULL, 0, NULL,
+		"no memory for look-up tables on %u NUMA nodes; nothing was changed", d->nodes.n);
+	generation_free(g);
+	return NULL;
 }
 
 /* Keep the text for the next geo table. */

@@ -171,6 +171,15 @@ add_keys(struct generation *g)
 	return 0;
 }
 
+static void
+set_rulesets(struct generation *g)
+{
+	unsigned int i;
+
+	for (i = 0; i < GENERATION_NODES_MAX; i++)
+		g->on_node[i] = g->ruleset;
+}
+
 struct generation *
 generation_new(uint32_t number, struct policy *policy, struct geo_ref *geo, bool is_stale,
 	unsigned int n_workers)
@@ -187,12 +196,32 @@ generation_new(uint32_t number, struct policy *policy, struct geo_ref *geo, bool
 	g->policy = policy;
 	g->geo = geo_ref_take(geo);
 	g->ruleset = ruleset_compile(policy, geo->table, &options);
+	set_rulesets(g);
 	if (g->ruleset != NULL && add_counters(g, n_workers) == 0 && add_keys(g) == 0)
 		return g;
 	saved = g->ruleset == NULL ? errno : ENOMEM;
 	generation_free(g);
 	errno = saved;
 	return NULL;
+}
+
+int
+generation_spread(struct generation *g, const struct generation_nodes *nodes)
+{
+	const struct huge_memory *memory =
+		nodes->memory != NULL ? nodes->memory : &huge_memory_on_nodes;
+	unsigned int i;
+
+	if (nodes->n < 2)
+		return 0;
+	for (i = 1; i < nodes->n; i++) {
+		struct ruleset *copy = ruleset_copy(g->ruleset, memory, nodes->nodes[i]);
+
+		if (copy == NULL)
+			return -ENOMEM;
+		g->on_node[i] = copy;
+	}
+	return ruleset_move(g->ruleset, memory, nodes->nodes[0]);
 }
 
 void
@@ -206,6 +235,9 @@ generation_free(struct generation *g)
 		stats_class_fini(&g->counters[i]);
 	free(g->counters);
 	free(g->keys);
+	for (i = 0; i < GENERATION_NODES_MAX; i++)
+		if (g->on_node[i] != g->ruleset)
+			ruleset_free(g->on_node[i]);
 	ruleset_free(g->ruleset);
 	policy_free(g->policy);
 	geo_ref_drop(g->geo);

@@ -39,11 +39,20 @@ void geo_ref_drop(struct geo_ref *ref); /* NULL allowed */
 /* Days since the table was built; 0 for one from the future. */
 unsigned int geo_age_days(const struct geo_table *table, time_t now);
 
+/* The NUMA nodes that have workers: a worker's `node` is an index here. */
+#define GENERATION_NODES_MAX 8
+struct generation_nodes {
+	unsigned int n;
+	int nodes[GENERATION_NODES_MAX];
+	const struct huge_memory *memory; /* NULL = huge_memory_on_nodes; tests bring their own */
+};
+
 struct generation {
 	uint32_t number;
 	struct policy *policy;
 	struct geo_ref *geo;
 	struct ruleset *ruleset;
+	struct ruleset *on_node[GENERATION_NODES_MAX]; /* what workers read: it, or copies */
 	struct stats_class *counters; /* [n_workers], each written by its worker only */
 	unsigned int n_workers;
 	struct tally_key *keys; /* [ruleset->n_classes] */
@@ -57,6 +66,10 @@ struct generation {
 struct generation *generation_new(uint32_t number, struct policy *policy, struct geo_ref *geo,
 	bool is_stale, unsigned int n_workers);
 void generation_free(struct generation *g);
+
+/* Put look-up tables on each of two or more nodes; on one they stay where they are. Before it is
+ * published. Returns 0 or -ENOMEM: then it can still judge, and be freed. */
+int generation_spread(struct generation *g, const struct generation_nodes *nodes);
 
 /* Add what all workers counted under `g`. Returns 0 or -ENOMEM. */
 int generation_tally(const struct generation *g, struct tally *tally);

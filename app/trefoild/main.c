@@ -193,6 +193,10 @@ make_workers(struct daemon *d, struct err *e)
 		return err_set(e, NULL, 0, "[wire]",
 			"more than %u queues for one worker: add cores", WORKER_QUEUES_MAX);
 	log_far_queues(d, sockets);
+	assign_nodes(d->workers, d->n_workers, sockets, &d->nodes);
+	if (d->nodes.n > 1)
+		daemon_log("workers on %u NUMA nodes: each ruleset has look-up tables on every one",
+			d->nodes.n);
 	return 0;
 }
 

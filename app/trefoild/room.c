@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TABLE4_SIZE   ((uint64_t)64 << 20) /* the 2^24 entries of DIR-24-8 */
+#define DIRECT_SIZE   ((uint64_t)73 << 20) /* tables by the first bits: 64 for IPv4, 9 for IPv6 */
 #define RANGE_SIZE    192u /* layer, segments and nodes per range while it is compiled */
 #define CLASS_SIZE    64u
 #define KEEP_FREE     ((uint64_t)32 << 20)
@@ -78,18 +78,20 @@ room_available(void)
 }
 
 uint64_t
-room_needed(const struct geo_table *table, unsigned int n_workers)
+room_needed(const struct geo_table *table, unsigned int n_workers, unsigned int n_nodes)
 {
 	uint64_t n_ranges = table->n_ranges4 + table->n_ranges6;
+	uint64_t n_tables = n_nodes < 2 ? 1 : n_nodes + 1; /* what is copied goes last */
 
-	return TABLE4_SIZE + n_ranges * RANGE_SIZE + table->n_origins * CLASS_SIZE +
+	return n_tables * (DIRECT_SIZE + n_ranges * RANGE_SIZE) + table->n_origins * CLASS_SIZE +
 	       table->n_origins * COUNTERS_SIZE * n_workers;
 }
 
 int
 room_check(const struct daemon *d, const struct geo_table *table, struct err *e)
 {
-	uint64_t available = room_available(), needed = room_needed(table, d->n_workers);
+	uint64_t available = room_available(),
+		 needed = room_needed(table, d->n_workers, d->nodes.n);
 
 	if (available >= needed + KEEP_FREE)
 		return 0;

@@ -12,8 +12,9 @@
 /* Bytes the host (/proc/meminfo) and the cgroup still have for this process. UINT64_MAX = unknown. */
 uint64_t room_available(void);
 
-/* What compiling the table for `n_workers` may take at most, the steps in between included. */
-uint64_t room_needed(const struct geo_table *table, unsigned int n_workers);
+/* What compiling the table for `n_workers` on `n_nodes` NUMA nodes may take at most, the steps in
+ * between included. */
+uint64_t room_needed(const struct geo_table *table, unsigned int n_workers, unsigned int n_nodes);
 
 /* Returns 0 or -ENOMEM, `e` says how much is missing. */
 int room_check(const struct daemon *d, const struct geo_table *table, struct err *e);

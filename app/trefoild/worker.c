@@ -257,7 +257,7 @@ judge(struct worker *w, const struct worker_queue *q, struct burst *b, uint64_t 
 	ruleset_answer_t any = 0;
 	unsigned int i;
 
-	classify_burst_answers(g->ruleset, q->direction, b->pkts, b->n, &b->verdicts);
+	classify_burst_answers(g->on_node[w->node], q->direction, b->pkts, b->n, &b->verdicts);
 	if (unlikely(w->shadow != NULL && shadow_get(w->shadow) != NULL))
 		judge_candidate(w, q, b);
 	account_prefetch(c, pairs, b->verdicts.answer, b->n);

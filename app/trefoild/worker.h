@@ -42,6 +42,7 @@ struct worker {
 	__attribute__((aligned(
 		STATS_CACHE_LINE))) unsigned int id; /* 0..n-1: reader id, index of counters */
 	unsigned int lcore;
+	unsigned int node; /* whose look-up tables it reads: index of struct generation_nodes */
 	struct publisher *publisher;
 	const struct shadow *shadow; /* NULL = no candidate is ever judged */
 	struct mirror_ring *ring;    /* NULL = no mirror */

@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Anonymous pages, so zeroed: reserved huge ones first, transparent ones else, for which the memory
- * begins at a huge page's border.
+ * begins at a huge page's border. A node is bound to before the first touch, and is a wish: elsewhere
+ * is slower, none at all is an error.
  */
 #include "base/huge.h"
 
 #include <errno.h>
+#include <linux/mempolicy.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define HUGE_PAGE ((size_t)2 << 20)
+#define NODES_MAX 1024
+#define NODE_BITS (8 * sizeof(unsigned long))
 
 /* Whole huge pages where there is enough to want them. */
 static size_t
@@ -78,3 +84,47 @@ huge_free(const void *memory, size_t size)
 	if (memory != NULL)
 		munmap((void *)(uintptr_t)memory, mapped_size(size));
 }
+
+static void
+prefer_node(void *memory, size_t size, int node)
+{
+	unsigned long mask[NODES_MAX / NODE_BITS] = { 0 };
+
+	if (node < 0 || node >= NODES_MAX)
+		return;
+	mask[(unsigned int)node / NODE_BITS] = 1UL << (unsigned int)node % NODE_BITS;
+	(void)syscall(SYS_mbind, memory, size, MPOL_PREFERRED, mask, (unsigned long)NODES_MAX, 0);
+}
+
+/* Reserved pages of a node. They are populated after the node is chosen, and not by touching them:
+ * then there would be SIGBUS where there are none. */
+static void *
+map_reserved_on(size_t size, int node)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return MAP_FAILED;
+	prefer_node(memory, size, node);
+	if (madvise(memory, size, MADV_POPULATE_WRITE) == 0)
+		return memory;
+	munmap(memory, size);
+	return MAP_FAILED;
+}
+
+static void *
+new_on(size_t size, int node)
+{
+	size_t mapped = mapped_size(size);
+	void *memory = mapped >= HUGE_PAGE ? map_reserved_on(mapped, node) : MAP_FAILED;
+
+	if (memory != MAP_FAILED)
+		return memory;
+	memory = huge_new_on_touch(size);
+	if (memory != NULL)
+		prefer_node(memory, mapped, node);
+	return memory;
+}
+
+const struct huge_memory huge_memory_on_nodes = { new_on, huge_free };

@@ -19,3 +19,13 @@ void *huge_new_on_touch(size_t size);
 
 /* `size` as it was asked for. NULL allowed. */
 void huge_free(const void *memory, size_t size);
+
+/* Who gives memory on NUMA nodes, and takes it back: tests bring their own, so that they can count and
+ * refuse. Neither may be NULL. */
+struct huge_memory {
+	void *(*new_on)(size_t size, int node);        /* NULL + ENOMEM */
+	void (*free)(const void *memory, size_t size); /* NULL allowed */
+};
+
+/* The machine's: zeroed, on `node` as long as that has any left. */
+extern const struct huge_memory huge_memory_on_nodes;

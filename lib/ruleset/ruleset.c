@@ -455,11 +455,12 @@ ruleset_free(struct ruleset *rs)
 {
 	if (rs == NULL)
 		return;
-	free_const(rs->verdict);
-	free_const(rs->reason);
-	table4_fini(&rs->table4);
-	table6_fini(&rs->table6);
-	free(rs->classes);
+	tables_fini(rs);
+	if (!rs->is_copy) {
+		free_const(rs->verdict);
+		free_const(rs->reason);
+		free(rs->classes);
+	}
 	free(rs);
 }
 

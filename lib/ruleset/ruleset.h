@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include "base/huge.h"
 #include "base/reason.h"
 #include "base/verdict.h"
 #include "geo/geo.h"
@@ -109,6 +110,8 @@ struct ruleset {
 	const struct policy *policy; /* borrowed */
 	const struct geo_table *geo; /* borrowed */
 	struct ruleset_options options;
+	const struct huge_memory *memory; /* of the tables; NULL = that of compiling */
+	bool is_copy;                     /* shares all but the tables with the one it is of */
 };
 
 /* Compile. Borrows `policy` and `geo`, which must outlive the ruleset. `options` NULL = all off.
@@ -116,8 +119,16 @@ struct ruleset {
 struct ruleset *ruleset_compile(const struct policy *policy, const struct geo_table *geo,
 	const struct ruleset_options *options);
 
-/* NULL allowed. */
+/* NULL allowed. Copies go before what they are copies of. */
 void ruleset_free(struct ruleset *rs);
+
+/* The same ruleset with look-up tables of its own on a NUMA node, for its workers; it borrows all else
+ * from `rs`. `memory` is kept by reference. NULL + ENOMEM. */
+struct ruleset *ruleset_copy(const struct ruleset *rs, const struct huge_memory *memory, int node);
+
+/* Move the look-up tables to a node. While it works there are both; nobody may look up meanwhile.
+ * Returns 0 or -ENOMEM: nothing has changed. */
+int ruleset_move(struct ruleset *rs, const struct huge_memory *memory, int node);
 
 /* HOT: answers[i] = what is known of ips[i] for i < n. Cannot fail; n == 0 is allowed; no overlap. */
 void ruleset_answer4(

@@ -100,6 +100,9 @@ int table6_init(struct ruleset_table6 *t, const struct segments *segments);
 void table4_fini(struct ruleset_table4 *t);
 void table6_fini(struct ruleset_table6 *t);
 
+/* Give back the look-up tables, wherever they are. */
+void tables_fini(struct ruleset *rs);
+
 /* The ways to walk the tables: n <= LOOKUP_CHUNK. */
 #define LOOKUP_CHUNK 64u
 typedef void lookup4_fn(

@@ -1,56 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Traffic, rounds and rows of the benches. */
+/* The table and the traffic of benches inside one process. */
 #include "bench.h"
 
 #include "base/huge.h"
 
-#include <argp.h>
-#include <jansson.h>
 #include <math.h>
+#include <netinet/in.h>
+#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define N_ROUNDS 15
-
-static const struct argp_option argp_options[] = {
-	{ "rounds", 'r', "N", 0, "Alternated rounds per cell (15)", 0 },
-	{ "json", 'j', "FILE", 0, "Append a JSON line per row", 0 },
-	{ 0 },
-};
-
-static error_t
-parse_option(int key, char *arg, struct argp_state *state)
-{
-	struct bench_options *o = state->input;
-	long n;
-
-	switch (key) {
-	case 'r':
-		n = strtol(arg, NULL, 10);
-		if (n < 1 || n > BENCH_ROUNDS_MAX)
-			argp_error(state, "rounds: 1 to %d", BENCH_ROUNDS_MAX);
-		o->n_rounds = (unsigned int)n;
-		return 0;
-	case 'j':
-		o->json = arg;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-void
-bench_options(int argc, char **argv, struct bench_options *options)
-{
-	static const struct argp argp = { .options = argp_options, .parser = parse_option };
-
-	*options = (struct bench_options){ .n_rounds = N_ROUNDS };
-	argp_parse(&argp, argc, argv, 0, NULL, options);
-	setvbuf(stdout, NULL, _IOLBF, 0);
-}
+#define UDP_SIZE 8u
 
 uint64_t
 bench_random(uint64_t *state)
@@ -146,12 +109,12 @@ put_ethernet(uint8_t *p, unsigned int n_tags, unsigned int type)
 }
 
 static uint8_t *
-put_ip4(uint8_t *p, uint32_t to, uint32_t from)
+put_ip4(uint8_t *p, uint32_t to, uint32_t from, uint8_t protocol, unsigned int payload)
 {
 	p[0] = 0x45;
-	put16(p + 2, 28);
+	put16(p + 2, 20 + payload);
 	p[8] = 64;
-	p[9] = 17;
+	p[9] = protocol;
 	put16(p + 12, from >> 16);
 	put16(p + 14, from & 0xffff);
 	put16(p + 16, to >> 16);
@@ -160,49 +123,120 @@ put_ip4(uint8_t *p, uint32_t to, uint32_t from)
 }
 
 static uint8_t *
-put_ip6(uint8_t *p, ip6_t to, uint32_t from)
+put_ip6(uint8_t *p, ip6_t to, uint32_t from, uint8_t next, unsigned int payload)
 {
 	p[0] = 0x60;
-	put16(p + 4, 8);
-	p[6] = 17;
+	put16(p + 4, payload);
+	p[6] = next;
 	p[7] = 64;
 	ip6_to_bytes(IP6(UINT64_C(0x2a00) << 48, from), p + 8);
 	ip6_to_bytes(to, p + 24);
 	return p + 40;
 }
 
+static uint8_t *
+put_udp(uint8_t *p, unsigned int from, unsigned int to, unsigned int payload)
+{
+	put16(p, from);
+	put16(p + 2, to);
+	put16(p + 4, UDP_SIZE + payload);
+	return p + UDP_SIZE;
+}
+
 /* Source ports as clients choose them, to the ports of servers. */
 static uint8_t *
-put_udp(uint8_t *p, uint64_t random)
+put_client_udp(uint8_t *p, uint64_t random)
 {
-	put16(p, 32768 + (unsigned int)(random % 16000));
-	put16(p + 2, (random >> 20 & 3) == 0 ? 53 : 443);
-	put16(p + 4, 8);
+	return put_udp(
+		p, 32768 + (unsigned int)(random % 16000), (random >> 20 & 3) == 0 ? 53 : 443, 0);
+}
+
+static uint8_t *
+put_datagram4(
+	uint8_t *p, const struct geo_table *geo, const struct bench_shape *shape, uint64_t *state)
+{
+	bool is_marked = bench_random(state) % 100 < shape->percent_marked;
+	uint32_t to = bench_destination4(geo, shape->draw, state);
+
+	p = put_ip4(p, is_marked ? IP4(198, 51, 100, 1) : to, (uint32_t)bench_random(state),
+		IPPROTO_UDP, UDP_SIZE);
+	return put_client_udp(p, bench_random(state));
+}
+
+static uint8_t *
+put_datagram6(
+	uint8_t *p, const struct geo_table *geo, const struct bench_shape *shape, uint64_t *state)
+{
+	ip6_t to = bench_destination6(geo, shape->draw, state);
+
+	p = put_ip6(p, to, (uint32_t)bench_random(state), IPPROTO_UDP, UDP_SIZE);
+	return put_client_udp(p, bench_random(state));
+}
+
+static uint8_t *
+put_srh3(uint8_t *p, const struct geo_table *geo, const struct bench_shape *shape, uint64_t *state)
+{
+	static const uint8_t header[] = { IPPROTO_UDP, 6, 4, 2, 2 };
+	unsigned int i;
+
+	p = put_ip6(p, bench_destination6(geo, shape->draw, state), 1, IPPROTO_ROUTING,
+		8 + 3 * 16 + UDP_SIZE);
+	memcpy(p, header, sizeof(header));
+	for (i = 0, p += 8; i < 3; i++, p += 16)
+		ip6_to_bytes(bench_destination6(geo, shape->draw, state), p);
+	return put_client_udp(p, bench_random(state));
+}
+
+/* The outer header of a tunnel with `size` bytes of a datagram in it. */
+static uint8_t *
+put_tunnel(
+	uint8_t *p, uint32_t to, enum bench_packing packing, unsigned int type, unsigned int size)
+{
+	if (packing == BENCH_GRE) {
+		p = put_ip4(p, to, 1, IPPROTO_GRE, 4 + size);
+		put16(p + 2, type);
+		return p + 4;
+	}
+	if (packing == BENCH_VXLAN) {
+		p = put_ip4(p, to, 1, IPPROTO_UDP, UDP_SIZE + 8 + 14 + size);
+		p = put_udp(p, 40000, 4789, 8 + 14 + size);
+		p[0] = 0x08;
+		return put_ethernet(p + 8, 0, type);
+	}
+	p = put_ip4(p, to, 1, IPPROTO_UDP, UDP_SIZE + 8 + size);
+	p = put_udp(p, 40000, 2152, 8 + size);
+	p[0] = 0x30;
+	p[1] = 0xff;
+	put16(p + 2, size);
 	return p + 8;
+}
+
+static uint8_t *
+put_packets(
+	uint8_t *p, const struct geo_table *geo, const struct bench_shape *shape, uint64_t *state)
+{
+	bool is_ip6 = shape->packing == BENCH_SRH3 || bench_random(state) % 100 < shape->percent6;
+	unsigned int type = is_ip6 ? 0x86dd : 0x0800;
+
+	p = put_ethernet(p, shape->n_tags,
+		shape->packing == BENCH_PLAIN || shape->packing == BENCH_SRH3 ? type : 0x0800);
+	if (shape->packing == BENCH_SRH3)
+		return put_srh3(p, geo, shape, state);
+	if (shape->packing != BENCH_PLAIN)
+		p = put_tunnel(p, bench_destination4(geo, shape->draw, state), shape->packing, type,
+			(is_ip6 ? 40 : 20) + UDP_SIZE);
+	return is_ip6 ? put_datagram6(p, geo, shape, state) : put_datagram4(p, geo, shape, state);
 }
 
 static void
 make_frame(struct bench_frame *f, const struct geo_table *geo, const struct bench_shape *shape,
 	uint64_t *state)
 {
-	bool is_marked = bench_random(state) % 100 < shape->percent_marked;
-	uint8_t *p = f->bytes;
 	size_t size;
-	uint32_t to;
 
 	memset(f, 0, sizeof(*f));
-	if (bench_random(state) % 100 < shape->percent6) {
-		p = put_ethernet(p, shape->n_tags, 0x86dd);
-		p = put_ip6(p, bench_destination6(geo, shape->draw, state),
-			(uint32_t)bench_random(state));
-	} else {
-		to = bench_destination4(geo, shape->draw, state);
-		p = put_ethernet(p, shape->n_tags, 0x0800);
-		p = put_ip4(
-			p, is_marked ? IP4(198, 51, 100, 1) : to, (uint32_t)bench_random(state));
-	}
-	p = put_udp(p, bench_random(state));
-	size = (size_t)(p - f->bytes) > 60 ? (size_t)(p - f->bytes) : 60;
+	size = (size_t)(put_packets(f->bytes, geo, shape, state) - f->bytes);
+	size = size > 60 ? size : 60;
 	f->mbuf.buf_addr = f->bytes;
 	f->mbuf.buf_len = BENCH_FRAME_SIZE;
 	f->mbuf.nb_segs = 1;
@@ -224,91 +258,6 @@ bench_frames(
 	for (i = 0; i < n; i++)
 		make_frame(&frames[i], geo, shape, state);
 	return frames;
-}
-
-static int
-double_compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double
-quantile(const struct bench_series *s, double q)
-{
-	double sorted[BENCH_ROUNDS_MAX];
-
-	if (s->n == 0)
-		return NAN;
-	memcpy(sorted, s->values, s->n * sizeof(*sorted));
-	qsort(sorted, s->n, sizeof(*sorted), double_compare);
-	return sorted[(size_t)(q * (s->n - 1) + 0.5)];
-}
-
-double
-bench_median(const struct bench_series *s)
-{
-	return quantile(s, 0.5);
-}
-
-double
-bench_min(const struct bench_series *s)
-{
-	return quantile(s, 0);
-}
-
-double
-bench_max(const struct bench_series *s)
-{
-	return quantile(s, 1);
-}
-
-void
-bench_ratios(
-	const struct bench_series *a, const struct bench_series *b, struct bench_series *ratios)
-{
-	for (ratios->n = 0; ratios->n < a->n && ratios->n < b->n; ratios->n++)
-		ratios->values[ratios->n] = a->values[ratios->n] / b->values[ratios->n];
-}
-
-static void
-append_json(const char *path, json_t *row)
-{
-	FILE *file = fopen(path, "a");
-
-	if (file == NULL || json_dumpf(row, file, JSON_COMPACT) != 0 || fputc('\n', file) == EOF ||
-		fclose(file) != 0) {
-		fprintf(stderr, "bench: cannot write %s\n", path);
-		exit(EXIT_FAILURE);
-	}
-	json_decref(row);
-}
-
-void
-bench_report(const struct bench_options *options, const struct bench_row *row)
-{
-	double median = bench_median(row->series), min = bench_min(row->series);
-	double max = bench_max(row->series);
-	bool has_bar = !isnan(row->bar);
-	bool is_met = row->better == BENCH_LOWER ? median <= row->bar : median >= row->bar;
-
-	printf("%-34s %-22s %9.2f %9.2f %9.2f %4u %-14s", row->cell, row->variant, median, min, max,
-		row->series->n, row->unit);
-	if (has_bar)
-		printf(" %s %.4g: %s", row->better == BENCH_LOWER ? "<=" : ">=", row->bar,
-			is_met ? "met" : "NOT MET");
-	putchar('\n');
-	if (options->json == NULL)
-		return;
-	append_json(options->json,
-		json_pack("{s:s, s:s, s:s, s:s, s:f, s:f, s:f, s:i, s:b, s:s, s:o, s:o}", "bench",
-			row->bench, "cell", row->cell, "variant", row->variant, "unit", row->unit,
-			"median", median, "min", min, "max", max, "n", (int)row->series->n, "ratio",
-			(int)row->is_ratio, "better",
-			row->better == BENCH_LOWER ? "lower" : "higher", "bar",
-			has_bar ? json_real(row->bar) : json_null(), "met",
-			has_bar ? json_boolean(is_met) : json_null()));
 }
 
 /* Free huge pages of 2 MiB, in MiB. */

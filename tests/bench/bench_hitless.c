@@ -161,25 +161,40 @@ count_lost(const struct setup *s)
 	       c->rx.packets - c->forwarded.packets - c->dropped.packets;
 }
 
+struct rounds {
+	struct report_series quiet, swapped, ratio;
+};
+
 static void
-tell(const struct setup *s, double quiet[N_ROUNDS], double swapped[N_ROUNDS],
-	double ratio[N_ROUNDS])
+measure_round(struct setup *s, struct rounds *r)
+{
+	/* Before and after, for the two policies do not drop alike. */
+	double quiet = run(s, QUIET_S, false), swapped = run(s, SWAPS, true);
+
+	quiet = (quiet + run(s, QUIET_S, false)) / 2;
+	report_add(&r->quiet, quiet);
+	report_add(&r->swapped, swapped);
+	report_add(&r->ratio, swapped / quiet);
+}
+
+static void
+tell(const struct setup *s, const struct rounds *r)
 {
 	const struct hitless *h = &s->hitless;
 	double us = 1e6 / (double)rte_get_tsc_hz();
 
-	report_cell("undisturbed", "Mpps", quiet, N_ROUNDS, REPORT_NO_BAR, 0);
-	report_cell("a swap every second", "Mpps", swapped, N_ROUNDS, REPORT_NO_BAR, 0);
-	report_cell("beside undisturbed", "ratio", ratio, N_ROUNDS, REPORT_AT_LEAST, 0.8);
-	report_value("bursts misjudged", "bursts", (double)h->n_misjudged, REPORT_AT_MOST, 0);
-	report_value("frames lost", "frames", (double)count_lost(s), REPORT_AT_MOST, 0);
+	report_cell("undisturbed", "Mpps", &r->quiet, REPORT_HIGHER, REPORT_NO_BAR);
+	report_cell("a swap every second", "Mpps", &r->swapped, REPORT_HIGHER, REPORT_NO_BAR);
+	report_cell("beside undisturbed", "ratio", &r->ratio, REPORT_HIGHER, 0.8);
+	report_value("bursts misjudged", "bursts", (double)h->n_misjudged, REPORT_LOWER, 0);
+	report_value("frames lost", "frames", (double)count_lost(s), REPORT_LOWER, 0);
+	report_value("burst, median", "us", (double)hitless_percentile(h, 0.5) * us, REPORT_LOWER,
+		REPORT_NO_BAR);
 	report_value(
-		"burst, median", "us", (double)hitless_percentile(h, 0.5) * us, REPORT_NO_BAR, 0);
-	report_value("burst, p99.9", "us", (double)hitless_percentile(h, 0.999) * us,
-		REPORT_AT_MOST, 100);
+		"burst, p99.9", "us", (double)hitless_percentile(h, 0.999) * us, REPORT_LOWER, 100);
 	report_value("burst, p99.99", "us", (double)hitless_percentile(h, 0.9999) * us,
-		REPORT_NO_BAR, 0);
-	report_value("building the last ruleset", "ms", s->build_ms, REPORT_NO_BAR, 0);
+		REPORT_LOWER, REPORT_NO_BAR);
+	report_value("building the last ruleset", "ms", s->build_ms, REPORT_LOWER, REPORT_NO_BAR);
 	report_note("%u swaps; %llu frames judged, %llu forwarded, each checked; %llu bursts were "
 		    "under way during a swap",
 		s->generation, (unsigned long long)h->n_frames, (unsigned long long)h->n_forwarded,
@@ -191,11 +206,12 @@ int
 main(int argc, char **argv)
 {
 	static struct setup s;
-	double quiet[N_ROUNDS], swapped[N_ROUNDS], ratio[N_ROUNDS];
+	static struct rounds rounds;
 	unsigned int i;
 
 	report_begin(argc, argv, "hitless",
-		"the full table swapped under load, 30 % IPv6, Zipf, 8,192 frames in flight");
+		"the full table swapped under load, 30 % IPv6, Zipf, 8,192 frames in flight",
+		N_ROUNDS);
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
 		printf("skipped: a worker and the build need a core each\n");
 		return 77;
@@ -205,17 +221,12 @@ main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	rte_eal_remote_launch(worker_main, &s.worker, 1);
-	for (i = 0; i < N_ROUNDS; i++) {
-		/* Before and after, for the two policies do not drop alike. */
-		quiet[i] = run(&s, QUIET_S, false);
-		swapped[i] = run(&s, SWAPS, true);
-		quiet[i] = (quiet[i] + run(&s, QUIET_S, false)) / 2;
-		ratio[i] = swapped[i] / quiet[i];
-	}
+	for (i = 0; i < report_rounds(); i++)
+		measure_round(&s, &rounds);
 	__atomic_store_n(&s.stop, true, __ATOMIC_RELAXED);
 	rte_eal_mp_wait_lcore();
 	hitless_detach(&s.hitless);
-	tell(&s, quiet, swapped, ratio);
+	tell(&s, &rounds);
 	publisher_free(s.publisher);
 	geo_ref_drop(s.geo);
 	return report_end();

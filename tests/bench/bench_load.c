@@ -188,12 +188,12 @@ count_faults(const struct setup *s, const struct result *r)
 }
 
 struct rate_rounds {
-	double offered[N_ROUNDS], taken[N_ROUNDS], forwarded[N_ROUNDS], busy[N_ROUNDS];
+	struct report_series offered, taken, forwarded, busy;
 };
 
 /* Returns what must be none. */
 static uint64_t
-overload(struct setup *s, double mpps, struct rate_rounds *m, unsigned int round)
+overload(struct setup *s, double mpps, struct rate_rounds *m)
 {
 	struct result r = { .n_offered = 0 };
 	struct load_point from, to;
@@ -205,29 +205,29 @@ overload(struct setup *s, double mpps, struct rate_rounds *m, unsigned int round
 	seconds = 1e6 * offer_for(s, &r, mpps);
 	load_read(&s->worker.load, &to);
 	load_rate(&from, &to, &rate);
-	m->offered[round] = (double)r.n_offered / seconds;
-	m->taken[round] = (double)(r.n_offered - r.n_refused) / seconds;
-	m->forwarded[round] = (double)r.n_out / seconds;
-	m->busy[round] = rate.busy_percent;
+	report_add(&m->offered, (double)r.n_offered / seconds);
+	report_add(&m->taken, (double)(r.n_offered - r.n_refused) / seconds);
+	report_add(&m->forwarded, (double)r.n_out / seconds);
+	report_add(&m->busy, rate.busy_percent);
 	settle(s, &r);
 	end_worker(s);
 	return count_faults(s, &r);
 }
 
 static void
-tell_rate(double mpps, struct rate_rounds *m)
+tell_rate(double mpps, const struct rate_rounds *m)
 {
 	static const char *const what[] = { "offered", "taken", "forwarded" };
-	double *values[] = { m->offered, m->taken, m->forwarded };
+	const struct report_series *const series[] = { &m->offered, &m->taken, &m->forwarded };
 	char label[64];
 	unsigned int i;
 
 	for (i = 0; i < 3; i++) {
 		snprintf(label, sizeof(label), "at %.0f Mpps, %s", mpps, what[i]);
-		report_cell(label, "Mpps", values[i], N_ROUNDS, REPORT_NO_BAR, 0);
+		report_cell(label, "Mpps", series[i], REPORT_HIGHER, REPORT_NO_BAR);
 	}
 	snprintf(label, sizeof(label), "at %.0f Mpps, busy", mpps);
-	report_cell(label, "%", m->busy, N_ROUNDS, REPORT_NO_BAR, 0);
+	report_cell(label, "%", &m->busy, REPORT_LOWER, REPORT_NO_BAR);
 }
 
 /* All rates in turns. What is forwarded must not fall once there is more than the worker can do. */
@@ -236,23 +236,23 @@ measure_overload(struct setup *s)
 {
 	static const double rates[N_RATES] = { 2, 5, 10, 15, 20, 30 };
 	static struct rate_rounds rounds[N_RATES];
-	double kept[N_ROUNDS], most;
+	struct report_series kept = { .n = 0 };
 	uint64_t n_faults = 0;
 	unsigned int i, k;
+	double most;
 
-	for (i = 0; i < N_ROUNDS; i++) {
+	for (i = 0; i < report_rounds(); i++) {
 		for (most = 0, k = 0; k < N_RATES; k++) {
-			n_faults += overload(s, rates[k], &rounds[k], i);
-			most = RTE_MAX(most, rounds[k].forwarded[i]);
+			n_faults += overload(s, rates[k], &rounds[k]);
+			most = RTE_MAX(most, rounds[k].forwarded.values[i]);
 		}
-		kept[i] = rounds[N_RATES - 1].forwarded[i] / most;
+		report_add(&kept, rounds[N_RATES - 1].forwarded.values[i] / most);
 	}
 	for (k = 0; k < N_RATES; k++)
 		tell_rate(rates[k], &rounds[k]);
-	report_cell("forwarded, highest rate / best rate", "ratio", kept, N_ROUNDS, REPORT_AT_LEAST,
-		0.8);
+	report_cell("forwarded, highest rate / best rate", "ratio", &kept, REPORT_HIGHER, 0.8);
 	report_value("misjudged, or lost behind the way in", "frames", (double)n_faults,
-		REPORT_AT_MOST, 0);
+		REPORT_LOWER, 0);
 }
 
 static double
@@ -294,13 +294,13 @@ silence(uint64_t us)
 }
 
 struct idle_rounds {
-	double cpu[N_ROUNDS], wake[N_ROUNDS], lost[N_ROUNDS];
+	struct report_series cpu, wake, lost;
 	uint64_t n_faults, n_waits, n_late;
 	double late_us; /* that the kernel added to a sleep */
 };
 
 static void
-measure_idle(struct setup *s, enum settings_idle mode, struct idle_rounds *m, unsigned int round)
+measure_idle(struct setup *s, enum settings_idle mode, struct idle_rounds *m)
 {
 	double us = 1e6 / (double)rte_get_tsc_hz(), cpu, slowest = 0;
 	struct result r = { .n_offered = 0 };
@@ -314,10 +314,10 @@ measure_idle(struct setup *s, enum settings_idle mode, struct idle_rounds *m, un
 	}
 	cpu = cpu_seconds(s->clock);
 	usleep(IDLE_MS * 1000);
-	m->cpu[round] = 100 * (cpu_seconds(s->clock) - cpu) / (IDLE_MS / 1e3);
+	report_add(&m->cpu, 100 * (cpu_seconds(s->clock) - cpu) / (IDLE_MS / 1e3));
 	end_worker(s);
-	m->wake[round] = slowest;
-	m->lost[round] = (double)r.n_refused;
+	report_add(&m->wake, slowest);
+	report_add(&m->lost, (double)r.n_refused);
 	m->n_faults += count_faults(s, &r);
 	m->n_waits += s->worker.load.n_waits;
 	m->n_late += s->worker.load.n_late;
@@ -325,18 +325,18 @@ measure_idle(struct setup *s, enum settings_idle mode, struct idle_rounds *m, un
 }
 
 static void
-tell_idle(const char *name, struct idle_rounds *m)
+tell_idle(const char *name, const struct idle_rounds *m)
 {
 	char label[64];
 
 	snprintf(label, sizeof(label), "idle = %s, CPU while idle", name);
-	report_cell(label, "%", m->cpu, N_ROUNDS, REPORT_NO_BAR, 0);
+	report_cell(label, "%", &m->cpu, REPORT_LOWER, REPORT_NO_BAR);
 	snprintf(label, sizeof(label), "idle = %s, slowest first frame", name);
-	report_cell(label, "us", m->wake, N_ROUNDS, REPORT_NO_BAR, 0);
+	report_cell(label, "us", &m->wake, REPORT_LOWER, REPORT_NO_BAR);
 	snprintf(label, sizeof(label), "idle = %s, lost of %u", name, N_TRAINS * TRAIN);
-	report_cell(label, "frames", m->lost, N_ROUNDS, REPORT_AT_MOST, 0);
+	report_cell(label, "frames", &m->lost, REPORT_LOWER, 0);
 	snprintf(label, sizeof(label), "idle = %s, lost behind the way in", name);
-	report_value(label, "frames", (double)m->n_faults, REPORT_AT_MOST, 0);
+	report_value(label, "frames", (double)m->n_faults, REPORT_LOWER, 0);
 	report_note("idle = %s: %llu waits, %llu of them late; the kernel lately woke it up to "
 		    "%.0f us late",
 		name, (unsigned long long)m->n_waits, (unsigned long long)m->n_late, m->late_us);
@@ -350,9 +350,9 @@ measure_idle_modes(struct setup *s)
 	static struct idle_rounds rounds[3];
 	unsigned int i, mode;
 
-	for (i = 0; i < N_ROUNDS; i++)
+	for (i = 0; i < report_rounds(); i++)
 		for (mode = 0; mode < 3; mode++)
-			measure_idle(s, (enum settings_idle)mode, &rounds[mode], i);
+			measure_idle(s, (enum settings_idle)mode, &rounds[mode]);
 	for (mode = 0; mode < 3; mode++)
 		tell_idle(names[mode], &rounds[mode]);
 }
@@ -364,7 +364,8 @@ main(int argc, char **argv)
 
 	report_begin(argc, argv, "load",
 		"a worker with more than it can do, then trains of 512 frames at 10 Gbit/s line "
-		"rate after a silence");
+		"rate after a silence",
+		N_ROUNDS);
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
 		printf("skipped: a worker and the generator need a core each\n");
 		return 77;

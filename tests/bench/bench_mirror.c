@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a copy costs the worker (TSC cycles per mirror_ring_put) and what one core writes to tmpfs.
- * Medians of N_RUNS; every run of one figure directly follows the other. */
+/* What a copy costs the worker (TSC cycles per mirror_ring_put) and what one core writes to tmpfs. */
+#include "report.h"
+
 #include "mirror/mirror.h"
 
 #include <pthread.h>
@@ -12,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define N_RUNS     9
+#define N_ROUNDS   9
 #define N_FRAMES   2048u /* in flight, as in design/performance.md */
 #define N_PUTS     40000u
 #define BURST      32u
@@ -25,21 +26,6 @@ static struct rte_mbuf frames[N_FRAMES];
 static uint8_t buffers[N_FRAMES][2048];
 
 static volatile uint8_t sink;
-
-static int
-compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double
-median(double *values)
-{
-	qsort(values, N_RUNS, sizeof(values[0]), compare);
-	return values[N_RUNS / 2];
-}
 
 static double
 seconds(void)
@@ -105,7 +91,7 @@ create(void)
 	struct capture_file *file = capture_file_create(PATH, CAPTURE_PCAPNG, &section, 1, NULL);
 
 	if (file == NULL) {
-		printf("SKIP: cannot write %s\n", PATH);
+		printf("skipped: cannot write %s\n", PATH);
 		exit(77);
 	}
 	return file;
@@ -128,9 +114,9 @@ drain(void *argument)
 }
 
 static void
-bench_put(void)
+measure_put(void)
 {
-	double alone[N_RUNS], beside[N_RUNS], full[N_RUNS];
+	struct report_series alone = { .n = 0 }, beside = { .n = 0 }, full = { .n = 0 };
 	struct mirror_ring *ring = mirror_ring_new(RING_SIZE);
 	struct mirror_ring *small = mirror_ring_new(0);
 	struct drainer d = { .ring = ring };
@@ -138,22 +124,24 @@ bench_put(void)
 	uint64_t lost = 0;
 	unsigned int i;
 
-	for (i = 0; i < N_RUNS; i++) {
-		alone[i] = time_puts(ring, N_PUTS);
+	for (i = 0; i < report_rounds(); i++) {
+		report_add(&alone, time_puts(ring, N_PUTS));
 		mirror_drain(&ring, 1, NULL, NULL, &lost);
-		full[i] = time_puts(small, N_PUTS);
+		report_add(&full, time_puts(small, N_PUTS));
 		atomic_store(&d.is_done, false);
 		pthread_create(&thread, NULL, drain, &d);
-		beside[i] = time_puts(ring, N_PUTS * 10);
+		report_add(&beside, time_puts(ring, N_PUTS * 10));
 		atomic_store(&d.is_done, true);
 		pthread_join(thread, NULL);
 		mirror_drain(&ring, 1, NULL, NULL, &lost);
 	}
-	printf("put, 128-byte copy, ring not read      %7.1f cycles\n", median(alone));
-	printf("put, 128-byte copy, reader spins beside %6.1f cycles\n", median(beside));
-	printf("put, ring full (copy lost)             %7.1f cycles\n", median(full));
-	printf("copies lost at the ring beside reader  %7.2f %%\n",
-		100.0 * (double)mirror_ring_lost(ring) / (double)mirror_ring_offered(ring));
+	report_cell("put, 128 bytes, ring not read", "cycles", &alone, REPORT_LOWER, REPORT_NO_BAR);
+	report_cell("put, 128 bytes, reader spins beside", "cycles", &beside, REPORT_LOWER,
+		REPORT_NO_BAR);
+	report_cell("put, ring full: copy lost", "cycles", &full, REPORT_LOWER, REPORT_NO_BAR);
+	report_value("copies lost at the ring beside the reader", "%",
+		100.0 * (double)mirror_ring_lost(ring) / (double)mirror_ring_offered(ring),
+		REPORT_LOWER, REPORT_NO_BAR);
 	mirror_ring_free(ring);
 	mirror_ring_free(small);
 }
@@ -184,41 +172,38 @@ time_drain(uint32_t snaplen, mirror_annotate_fn *fn)
 	return lost == 0 ? (double)n / elapsed / 1e6 : 0;
 }
 
+struct kind {
+	uint32_t snaplen;
+	const char *name;
+	mirror_annotate_fn *annotate;
+};
+
 static void
-bench_write(uint32_t snaplen, const char *what, mirror_annotate_fn *fn)
+measure_write(void)
 {
-	double rates[N_RUNS], rate;
-	unsigned int i;
+	static const struct kind kinds[] = { { 128, "bare", NULL }, { 128, "annotated", annotate },
+		{ 1500, "bare", NULL }, { 1500, "annotated", annotate } };
+	static struct report_series rates[4];
+	unsigned int round, i;
+	char name[64];
 
-	for (i = 0; i < N_RUNS; i++)
-		rates[i] = time_drain(snaplen, fn);
-	rate = median(rates);
-	printf("ring to file, %4u-byte copies, %-9s %6.2f Mpps %6.1f Gbit/s\n", snaplen, what, rate,
-		rate * snaplen * 8 / 1e3);
-}
-
-/* What a cycle is here. */
-static double
-tsc_hz(void)
-{
-	double start = seconds();
-	uint64_t cycles = rte_rdtsc();
-
-	while (seconds() - start < 0.1)
-		;
-	return (double)(rte_rdtsc() - cycles) / (seconds() - start);
+	for (round = 0; round < report_rounds(); round++)
+		for (i = 0; i < 4; i++)
+			report_add(&rates[i], time_drain(kinds[i].snaplen, kinds[i].annotate));
+	for (i = 0; i < 4; i++) {
+		snprintf(name, sizeof(name), "ring to file, %u bytes, %s", kinds[i].snaplen,
+			kinds[i].name);
+		report_cell(name, "Mpps", &rates[i], REPORT_HIGHER, REPORT_NO_BAR);
+	}
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
-	setvbuf(stdout, NULL, _IONBF, 0);
+	report_begin(
+		argc, argv, "mirror", "a copy into the ring, and from there to tmpfs", N_ROUNDS);
 	make_frames();
-	printf("TSC %.0f MHz, medians of %d runs\n", tsc_hz() / 1e6, N_RUNS);
-	bench_put();
-	bench_write(128, "bare", NULL);
-	bench_write(128, "annotated", annotate);
-	bench_write(1500, "bare", NULL);
-	bench_write(1500, "annotated", annotate);
-	return 0;
+	measure_put();
+	measure_write();
+	return report_end();
 }

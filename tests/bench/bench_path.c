@@ -10,8 +10,9 @@
 #include "mirror/mirror.h"
 #include "packet/burst.h"
 #include "reference.h"
+#include "report.h"
 
-#include <math.h>
+#include <rte_cycles.h>
 #include <rte_ring.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@
 #define MIRROR_SIZE  (16u << 20)
 #define SNAPLEN      128u
 #define RATIO_BAR    0.85
+#define N_ROUNDS     15
 
 static const char policy[] = "[policy]\ndefault = drop\nunknown = drop\n"
 			     "[country]\napprove = EU EEA adequacy US\n"
@@ -43,11 +45,11 @@ static const struct cell cells[] = {
 	{ "IPv6, 2,048", { .percent6 = 100 }, 2048, 32, 42 },
 	{ "IPv6, 16,384", { .percent6 = 100 }, 16384, 32, 56 },
 	{ "IPv4 uniform, 262,144 cold", { .draw = BENCH_UNIFORM }, 262144, 32, 95 },
-	{ "VLAN + IPv4, 2,048", { .n_tags = 1 }, 2048, 32, NAN },
-	{ "IPv4, 2,048, bursts of 16", { 0 }, 2048, 16, NAN },
-	{ "IPv4, 2,048, bursts of 8", { 0 }, 2048, 8, NAN },
-	{ "IPv4, 2,048, bursts of 4", { 0 }, 2048, 4, NAN },
-	{ "IPv4, 2,048, 1 % mirrored", { .percent_marked = 1 }, 2048, 32, NAN },
+	{ "VLAN + IPv4, 2,048", { .n_tags = 1 }, 2048, 32, REPORT_NO_BAR },
+	{ "IPv4, 2,048, bursts of 16", { 0 }, 2048, 16, REPORT_NO_BAR },
+	{ "IPv4, 2,048, bursts of 8", { 0 }, 2048, 8, REPORT_NO_BAR },
+	{ "IPv4, 2,048, bursts of 4", { 0 }, 2048, 4, REPORT_NO_BAR },
+	{ "IPv4, 2,048, 1 % mirrored", { .percent_marked = 1 }, 2048, 32, REPORT_NO_BAR },
 };
 #define N_CELLS (sizeof(cells) / sizeof(cells[0]))
 
@@ -237,8 +239,8 @@ select_best_reference(void)
 		if (reference_select6(&path.reference, i) == 0)
 			best[1] = i; /* in order of speed */
 	(void)reference_select6(&path.reference, best[1]);
-	printf("reference: %s, %s; ours: %s\n", reference_name4(best[0]), reference_name6(best[1]),
-		ruleset_isa_name(ruleset_isa_selected()));
+	report_note("reference: %s, %s; ours: %s", reference_name4(best[0]),
+		reference_name6(best[1]), ruleset_isa_name(ruleset_isa_selected()));
 }
 
 static void
@@ -287,60 +289,53 @@ prepare(struct bench_frame *frames[N_CELLS])
 
 /* A round of a cell; each side warms up first. Copies are taken out meanwhile. */
 static void
-run_round(size_t i, struct bench_series *ours, struct bench_series *theirs)
+run_round(size_t i, struct report_series *ours, struct report_series *theirs)
 {
 	uint64_t lost = 0;
 
 	run_ours(&cells[i], path.rings[i]);
 	mirror_drain(&path.mirror, 1, NULL, NULL, &lost);
-	bench_add(ours, run_ours(&cells[i], path.rings[i]));
+	report_add(ours, run_ours(&cells[i], path.rings[i]));
 	mirror_drain(&path.mirror, 1, NULL, NULL, &lost);
 	run_reference(&cells[i], path.rings[i]);
 	mirror_drain(&path.mirror, 1, NULL, NULL, &lost);
-	bench_add(theirs, run_reference(&cells[i], path.rings[i]));
+	report_add(theirs, run_reference(&cells[i], path.rings[i]));
 	mirror_drain(&path.mirror, 1, NULL, NULL, &lost);
 }
 
 static void
-report(const struct bench_options *options, const struct bench_series *ours,
-	const struct bench_series *theirs)
+tell(const struct report_series *ours, const struct report_series *theirs)
 {
-	struct bench_series ratios;
+	char name[64];
 	size_t i;
 
 	for (i = 0; i < N_CELLS; i++) {
-		struct bench_row row = { "path", cells[i].name, "trefoil", "cycles", &ours[i],
-			cells[i].bar, BENCH_LOWER, false };
-
-		bench_report(options, &row);
-		row = (struct bench_row){ "path", cells[i].name, "rte_fib", "cycles", &theirs[i],
-			NAN, BENCH_LOWER, false };
-		bench_report(options, &row);
-		bench_ratios(&ours[i], &theirs[i], &ratios);
-		row = (struct bench_row){ "path", cells[i].name, "trefoil / rte_fib", "ratio",
-			&ratios, RATIO_BAR, BENCH_LOWER, true };
-		bench_report(options, &row);
+		snprintf(name, sizeof(name), "%s: trefoil", cells[i].name);
+		report_cell(name, "cycles", &ours[i], REPORT_LOWER, cells[i].bar);
+		snprintf(name, sizeof(name), "%s: rte_fib", cells[i].name);
+		report_cell(name, "cycles", &theirs[i], REPORT_LOWER, REPORT_NO_BAR);
+		snprintf(name, sizeof(name), "%s: trefoil / rte_fib", cells[i].name);
+		report_ratio(name, &ours[i], &theirs[i], REPORT_LOWER, RATIO_BAR);
 	}
 }
 
 int
 main(int argc, char **argv)
 {
-	static struct bench_series ours[N_CELLS], theirs[N_CELLS];
+	static struct report_series ours[N_CELLS], theirs[N_CELLS];
 	struct bench_frame *frames[N_CELLS];
-	struct bench_options options;
 	unsigned int round;
 	size_t i;
 
-	bench_options(argc, argv, &options);
+	report_begin(argc, argv, "path",
+		"a worker's burst from ring to ring, 64-byte frames (IPv6: 62 and more), Zipf, "
+		"full table",
+		N_ROUNDS);
 	prepare(frames);
 	select_best_reference();
-	for (round = 0; round < options.n_rounds; round++)
+	for (round = 0; round < report_rounds(); round++)
 		for (i = 0; i < N_CELLS; i++)
 			run_round(i, &ours[i], &theirs[i]);
-	printf("frames of 64 bytes (IPv6: 62 and more), Zipf, full table; medians, min, max of %u "
-	       "rounds\n",
-		options.n_rounds);
-	report(&options, ours, theirs);
-	return EXIT_SUCCESS;
+	tell(ours, theirs);
+	return report_end();
 }

@@ -150,55 +150,58 @@ run(struct setup *s, struct worker *const *workers, unsigned int n, double *cycl
 }
 
 struct rounds {
-	double one[N_ROUNDS], two[N_ROUNDS], own[N_ROUNDS], cycles[N_ROUNDS];
-	double ratio[N_ROUNDS], ceiling[N_ROUNDS], share[N_ROUNDS];
+	struct report_series one, two, own, cycles, ratio, ceiling, share;
 };
 
 static void
-measure_round(struct setup *s, struct rounds *r, unsigned int i)
+measure_round(struct setup *s, struct rounds *r)
 {
 	struct worker *first = &s->shared.workers[0], *second = &s->shared.workers[1];
 	struct worker *const both[] = { first, second };
 	struct worker *const own[] = { s->own[0].workers, s->own[1].workers };
-	double other, unused, one;
+	double cycles, unused, one, two, apart;
 
-	r->one[i] = run(s, &first, 1, &r->cycles[i]);
-	r->two[i] = run(s, both, 2, &unused);
-	r->own[i] = run(s, own, 2, &unused);
-	other = run(s, &second, 1, &unused);
-	one = (r->one[i] + other) / 2;
-	r->ratio[i] = r->two[i] / one;
-	r->ceiling[i] = r->own[i] / one;
-	r->share[i] = r->two[i] / r->own[i];
+	one = run(s, &first, 1, &cycles);
+	report_add(&r->one, one);
+	report_add(&r->cycles, cycles);
+	two = run(s, both, 2, &unused);
+	apart = run(s, own, 2, &unused);
+	one = (one + run(s, &second, 1, &unused)) / 2;
+	report_add(&r->two, two);
+	report_add(&r->ratio, two / one);
+	report_add(&r->ceiling, apart / one);
+	report_add(&r->share, two / apart);
 }
 
-static double
-tell(const char *load, const char *what, const char *unit, double values[N_ROUNDS], double bar)
+static void
+tell(const char *load, const char *what, const char *unit, const struct report_series *s,
+	enum report_better better, double bar)
 {
 	char name[64];
 
 	snprintf(name, sizeof(name), "%s, %s", load, what);
-	report_cell(name, unit, values, N_ROUNDS, bar > 0 ? REPORT_AT_LEAST : REPORT_NO_BAR, bar);
-	return values[N_ROUNDS / 2];
+	report_cell(name, unit, s, better, bar);
 }
 
 static int
 measure(struct setup *s, const struct load *load)
 {
-	static struct rounds r;
+	struct rounds r = { .one = { .n = 0 } };
 	double ceiling;
 	unsigned int i;
 
 	if (fill(s, &s->rigs[0], load) != 0 || fill(s, &s->rigs[1], load) != 0)
 		return -1;
-	for (i = 0; i < N_ROUNDS; i++)
-		measure_round(s, &r, i);
-	tell(load->name, "one worker", "Mpps", r.one, 0);
-	tell(load->name, "loop of one worker", "cycles", r.cycles, 0);
-	tell(load->name, "two workers", "Mpps", r.two, 0);
-	ceiling = tell(load->name, "nothing shared / one", "ratio", r.ceiling, 0);
-	tell(load->name, "two / one", "ratio", r.ratio, ceiling >= BAR ? BAR : 0);
-	tell(load->name, "two / nothing shared", "ratio", r.share, BAR / 2);
+	for (i = 0; i < report_rounds(); i++)
+		measure_round(s, &r);
+	ceiling = report_median(&r.ceiling);
+	tell(load->name, "one worker", "Mpps", &r.one, REPORT_HIGHER, REPORT_NO_BAR);
+	tell(load->name, "loop of one worker", "cycles", &r.cycles, REPORT_LOWER, REPORT_NO_BAR);
+	tell(load->name, "two workers", "Mpps", &r.two, REPORT_HIGHER, REPORT_NO_BAR);
+	tell(load->name, "nothing shared / one", "ratio", &r.ceiling, REPORT_HIGHER, REPORT_NO_BAR);
+	tell(load->name, "two / one", "ratio", &r.ratio, REPORT_HIGHER,
+		ceiling >= BAR ? BAR : REPORT_NO_BAR);
+	tell(load->name, "two / nothing shared", "ratio", &r.share, REPORT_HIGHER, BAR / 2);
 	if (ceiling < BAR)
 		report_note("%s: two cores of this machine do %.2f times what one does, even with "
 			    "nothing shared: no bar of %.1f here",
@@ -225,7 +228,8 @@ main(int argc, char **argv)
 	size_t i;
 
 	report_begin(argc, argv, "scale",
-		"one and two workers, full table, Zipf, bursts of 32, 2,048 frames in flight each");
+		"one and two workers, full table, Zipf, bursts of 32, 2,048 frames in flight each",
+		N_ROUNDS);
 	if (sysconf(_SC_NPROCESSORS_ONLN) < N_WORKERS) {
 		printf("skipped: two workers need two cores\n");
 		return 77;
@@ -241,7 +245,7 @@ main(int argc, char **argv)
 		fprintf(stderr, "scale: frames were lost\n");
 		return EXIT_FAILURE;
 	}
-	report_value("TSC", "MHz", (double)rte_get_tsc_hz() / 1e6, REPORT_NO_BAR, 0);
+	report_value("TSC", "MHz", (double)rte_get_tsc_hz() / 1e6, REPORT_HIGHER, REPORT_NO_BAR);
 	report_note("the loop is reception from a ring to transmission to a ring, cycles of the "
 		    "TSC");
 	return report_end();

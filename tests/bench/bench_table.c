@@ -6,8 +6,9 @@
  */
 #include "bench.h"
 #include "reference.h"
+#include "report.h"
 
-#include <math.h>
+#include <rte_cycles.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -17,6 +18,7 @@
 #define N_HOT        1000u
 #define VARIANTS_MAX 8u
 #define N_BUILDS     5u
+#define N_ROUNDS     15
 
 static const char policy[] = "[country]\napprove = EU EEA adequacy US\n";
 
@@ -34,11 +36,10 @@ struct variant {
 	char name[32];
 	bool is_ours;
 	unsigned int number;
-	struct bench_series cycles[N_DRAWS];
+	struct report_series cycles[N_DRAWS];
 };
 
 struct bench {
-	struct bench_options options;
 	struct bench_rules rules;
 	struct reference reference;
 	struct traffic traffic[N_DRAWS];
@@ -180,33 +181,29 @@ best(const struct bench *b, unsigned int family, enum draw draw, bool is_ours)
 		const struct variant *v = &b->variants[family][i];
 
 		if (v->is_ours == is_ours &&
-			(found == NULL || bench_median(&v->cycles[draw]) <
-						  bench_median(&found->cycles[draw])))
+			(found == NULL || report_median(&v->cycles[draw]) <
+						  report_median(&found->cycles[draw])))
 			found = v;
 	}
 	return found;
 }
 
 static void
-report_family(struct bench *b, unsigned int family, enum draw draw)
+tell_family(struct bench *b, unsigned int family, enum draw draw)
 {
-	struct bench_row row = { "table", NULL, NULL, "cycles", NULL, NAN, BENCH_LOWER, false };
-	struct bench_series ratios;
-	char cell[64];
+	char name[96], cell[32];
 	unsigned int i;
 
 	snprintf(cell, sizeof(cell), "%s %s", family == 0 ? "IPv4" : "IPv6", draw_names[draw]);
-	row.cell = cell;
 	for (i = 0; i < b->n_variants[family]; i++) {
-		row.variant = b->variants[family][i].name;
-		row.series = &b->variants[family][i].cycles[draw];
-		bench_report(&b->options, &row);
+		snprintf(name, sizeof(name), "%s: %s", cell, b->variants[family][i].name);
+		report_cell(name, "cycles", &b->variants[family][i].cycles[draw], REPORT_LOWER,
+			REPORT_NO_BAR);
 	}
-	bench_ratios(&best(b, family, draw, false)->cycles[draw],
-		&best(b, family, draw, true)->cycles[draw], &ratios);
-	row = (struct bench_row){ "table", cell, "best rte_fib / best", "times faster", &ratios,
-		draw == ZIPF ? 1.3 : NAN, BENCH_HIGHER, true };
-	bench_report(&b->options, &row);
+	snprintf(name, sizeof(name), "%s: best rte_fib / best trefoil", cell);
+	report_ratio(name, &best(b, family, draw, false)->cycles[draw],
+		&best(b, family, draw, true)->cycles[draw], REPORT_HIGHER,
+		draw == ZIPF ? 1.3 : REPORT_NO_BAR);
 }
 
 static double
@@ -219,11 +216,9 @@ seconds(void)
 }
 
 static void
-report_build(struct bench *b)
+tell_build(const struct bench *b)
 {
-	struct bench_series times = { .n = 0 }, memory = { .n = 0 };
-	struct bench_row row = { "table", "both families", "build from the file", "s", &times, 0.6,
-		BENCH_LOWER, false };
+	struct report_series times = { .n = 0 };
 	struct bench_rules rules;
 	unsigned int i;
 	double begin;
@@ -231,14 +226,12 @@ report_build(struct bench *b)
 	for (i = 0; i < N_BUILDS; i++) {
 		begin = seconds();
 		bench_rules_init(&rules, policy);
-		bench_add(&times, seconds() - begin);
+		report_add(&times, seconds() - begin);
 		bench_rules_fini(&rules);
 	}
-	bench_report(&b->options, &row);
-	bench_add(&memory, (double)ruleset_memory_size(b->rules.ruleset) / (1 << 20));
-	row = (struct bench_row){ "table", "both families", "memory", "MiB", &memory, 128,
-		BENCH_LOWER, false };
-	bench_report(&b->options, &row);
+	report_cell("both families: build from the file", "s", &times, REPORT_LOWER, 0.6);
+	report_value("both families: memory", "MiB",
+		(double)ruleset_memory_size(b->rules.ruleset) / (1 << 20), REPORT_LOWER, 128);
 }
 
 static void
@@ -250,13 +243,13 @@ measure(struct bench *b)
 		for (draw = 0; draw < N_DRAWS; draw++)
 			for (i = 0; i < b->n_variants[family]; i++)
 				check(b, family, &b->variants[family][i], &b->traffic[draw]);
-	for (round = 0; round < b->options.n_rounds; round++)
+	for (round = 0; round < report_rounds(); round++)
 		for (family = 0; family < 2; family++)
 			for (draw = 0; draw < N_DRAWS; draw++)
 				for (i = 0; i < b->n_variants[family]; i++) {
 					struct variant *v = &b->variants[family][i];
 
-					bench_add(&v->cycles[draw],
+					report_add(&v->cycles[draw],
 						run(b, family, v, &b->traffic[draw]));
 				}
 }
@@ -268,7 +261,8 @@ main(int argc, char **argv)
 	uint64_t state = 42;
 	unsigned int draw, family;
 
-	bench_options(argc, argv, &b.options);
+	report_begin(argc, argv, "table",
+		"look-ups of 1,048,576 addresses in bursts of 32, full table", N_ROUNDS);
 	bench_eal(REFERENCE_MEMORY_MB);
 	bench_rules_init(&b.rules, policy);
 	reference_init(&b.reference, b.rules.ruleset);
@@ -276,11 +270,9 @@ main(int argc, char **argv)
 		make_traffic(&b, (enum draw)draw, &state);
 	find_variants(&b);
 	measure(&b);
-	printf("%u addresses, bursts of %u, medians, min, max of %u rounds\n", N_IPS, BURST,
-		b.options.n_rounds);
 	for (family = 0; family < 2; family++)
 		for (draw = 0; draw < N_DRAWS; draw++)
-			report_family(&b, family, (enum draw)draw);
-	report_build(&b);
-	return EXIT_SUCCESS;
+			tell_family(&b, family, (enum draw)draw);
+	tell_build(&b);
+	return report_end();
 }

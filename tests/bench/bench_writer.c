@@ -2,6 +2,7 @@
 /* What the daemon's writer sustains to tmpfs with everything on: annotations by the real policy and
  * table, digests, checkpoints, signatures. A producer on another core keeps its ring full, so that
  * the writer never waits: copies written per second are its throughput on its one core. */
+#include "report.h"
 #include "writer.h"
 
 #include "classify/classify.h"
@@ -15,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define N_RUNS    3
+#define N_ROUNDS  3
 #define RUN_S     1.5
 #define N_FRAMES  2048u
 #define N_CLASSES 64u
@@ -47,14 +48,6 @@ pin(pthread_t thread, int core)
 	CPU_ZERO(&set);
 	CPU_SET(core, &set);
 	pthread_setaffinity_np(thread, sizeof(set), &set);
-}
-
-static int
-compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
 }
 
 static void
@@ -94,7 +87,7 @@ make_publisher(void)
 	struct generation *g;
 
 	if (p == NULL || policy == NULL || geo == NULL) {
-		printf("SKIP: cannot load %s\n", TABLE);
+		printf("skipped: cannot load %s\n", TABLE);
 		exit(77);
 	}
 	g = generation_new(1, policy, geo, false, 1);
@@ -107,7 +100,7 @@ make_publisher(void)
 
 /* Million copies per second that the writer took. */
 static double
-run_once(struct publisher *p, uint32_t snaplen, double *gbit, double *lost)
+run_once(struct publisher *p, uint32_t snaplen)
 {
 	static const struct capture_interface interface = { .name = "bench", .link_type = 1 };
 	struct mirror_ring *ring = mirror_ring_new(RING_SIZE);
@@ -138,7 +131,7 @@ run_once(struct publisher *p, uint32_t snaplen, double *gbit, double *lost)
 	pin(pthread_self(), 0); /* the writer's thread inherits it */
 	w = writer_start(&options, p, &ring, 1, &e);
 	if (w == NULL) {
-		printf("SKIP: %s\n", e.message);
+		printf("skipped: %s\n", e.message);
 		exit(77);
 	}
 	pin(pthread_self(), 1);
@@ -155,42 +148,42 @@ run_once(struct publisher *p, uint32_t snaplen, double *gbit, double *lost)
 		}
 	}
 	writer_status(w, &after);
-	*lost = 100.0 * (double)mirror_ring_lost(ring) / (double)mirror_ring_offered(ring);
 	writer_stop(w);
 	mirror_ring_free(ring);
-	*gbit = (double)(after.written - before.written) * snaplen * 8 / elapsed / 1e9;
 	return (double)(after.written - before.written) / elapsed / 1e6;
 }
 
 static void
-bench(struct publisher *p, uint32_t snaplen)
+measure(struct publisher *p)
 {
-	double rates[N_RUNS], gbits[N_RUNS], lost[N_RUNS];
+	struct report_series few = { .n = 0 }, many = { .n = 0 }, gbit = { .n = 0 };
 	unsigned int i;
 
-	for (i = 0; i < N_RUNS; i++)
-		rates[i] = run_once(p, snaplen, &gbits[i], &lost[i]);
-	qsort(rates, N_RUNS, sizeof(rates[0]), compare);
-	qsort(gbits, N_RUNS, sizeof(gbits[0]), compare);
-	printf("writer, chain and digests on, %4u-byte copies  %6.2f M/s %6.1f Gbit/s "
-	       "(%.2f..%.2f M/s)\n",
-		snaplen, rates[N_RUNS / 2], gbits[N_RUNS / 2], rates[0], rates[N_RUNS - 1]);
+	for (i = 0; i < report_rounds(); i++) {
+		report_add(&few, run_once(p, 128));
+		report_add(&many, run_once(p, 1500));
+		report_add(&gbit, many.values[i] * 1500 * 8 / 1e3);
+	}
+	report_cell("copies of 128 bytes", "Mpps", &few, REPORT_HIGHER, REPORT_NO_BAR);
+	report_cell("copies of 1500 bytes", "Mpps", &many, REPORT_HIGHER, REPORT_NO_BAR);
+	report_cell("copies of 1500 bytes", "Gbit/s", &gbit, REPORT_HIGHER, REPORT_NO_BAR);
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	struct publisher *p;
 
-	setvbuf(stdout, NULL, _IONBF, 0);
+	report_begin(argc, argv, "writer",
+		"the daemon's writer to tmpfs with annotations, digests, checkpoints, signatures",
+		N_ROUNDS);
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
-		printf("SKIP: needs two cores\n");
+		printf("skipped: the writer and the producer need a core each\n");
 		return 77;
 	}
 	make_frames();
 	p = make_publisher();
-	bench(p, 128);
-	bench(p, 1500);
+	measure(p);
 	publisher_free(p);
-	return system("rm -rf " DIRECTORY) == 0 ? 0 : 1;
+	return system("rm -rf " DIRECTORY) == 0 ? report_end() : 1;
 }

@@ -11,24 +11,40 @@
 
 static struct {
 	const char *name, *path;
+	unsigned int n_rounds;
+	bool is_strict, has_missed;
 	json_t *root, *cells, *notes;
 	unsigned long long stolen; /* ticks, before */
 	double load;               /* of the machine, before */
-	bool has_missed;
 } report;
 
 static error_t
 parse_option(int key, char *arg, struct argp_state *state)
 {
-	if (key == 'j')
+	long n;
+
+	switch (key) {
+	case 'r':
+		n = strtol(arg, NULL, 10);
+		if (n < 1 || n > REPORT_ROUNDS_MAX)
+			argp_error(state, "rounds: 1 to %d", REPORT_ROUNDS_MAX);
+		report.n_rounds = (unsigned int)n;
+		return 0;
+	case 'j':
 		report.path = arg;
-	else
-		return key == ARGP_KEY_ARG ? ARGP_ERR_UNKNOWN : 0;
-	return 0;
+		return 0;
+	case 's':
+		report.is_strict = true;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
 }
 
 static const struct argp_option options[] = {
+	{ "rounds", 'r', "N", 0, "Rounds, in which what is compared takes turns", 0 },
 	{ "json", 'j', "FILE", 0, "Write the figures to FILE too", 0 },
+	{ "strict", 's', NULL, 0, "Exit with 1 when a bar is missed", 0 },
 	{ 0 },
 };
 
@@ -65,11 +81,13 @@ output_of(const char *command)
 }
 
 void
-report_begin(int argc, char **argv, const char *name, const char *what)
+report_begin(int argc, char **argv, const char *name, const char *what, unsigned int n_rounds)
 {
 	const struct argp argp = { .options = options, .parser = parse_option, .doc = what };
 
+	report.n_rounds = n_rounds;
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	report.name = name;
 	report.cells = json_array();
 	report.notes = json_array();
@@ -84,8 +102,14 @@ report_begin(int argc, char **argv, const char *name, const char *what)
 	report.stolen = stolen_ticks();
 	if (getloadavg(&report.load, 1) != 1)
 		report.load = 0;
-	printf("%s: %s\n%-44s %-10s %10s %10s %10s %4s  %s\n", name, what, "", "unit", "median",
-		"min", "max", "n", "bar");
+	printf("%s: %s\n%-52s %-9s %9s %9s %9s %4s  %s\n", name, what, "", "unit", "median", "min",
+		"max", "n", "bar");
+}
+
+unsigned int
+report_rounds(void)
+{
+	return report.n_rounds;
 }
 
 static int
@@ -93,41 +117,94 @@ compare(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
 
-	return x < y ? -1 : x > y;
+	return (x > y) - (x < y);
 }
 
-void
-report_cell(const char *name, const char *unit, double *values, size_t n, enum report_bar kind,
-	double bar)
+static double
+quantile(const struct report_series *s, double q)
 {
-	bool is_ok;
-	double median;
-	json_t *cell;
+	double sorted[REPORT_ROUNDS_MAX];
 
-	qsort(values, n, sizeof(*values), compare);
-	median = values[n / 2];
-	is_ok = kind == REPORT_NO_BAR || (kind == REPORT_AT_LEAST ? median >= bar : median <= bar);
-	report.has_missed |= !is_ok;
-	printf("%-44s %-10s %10.3f %10.3f %10.3f %4zu", name, unit, median, values[0],
-		values[n - 1], n);
-	cell = json_pack("{s:s, s:s, s:f, s:f, s:f, s:I}", "name", name, "unit", unit, "median",
-		median, "min", values[0], "max", values[n - 1], "n", (json_int_t)n);
-	if (kind != REPORT_NO_BAR) {
-		printf("  %s %g: %s", kind == REPORT_AT_LEAST ? ">=" : "<=", bar,
-			is_ok ? "met" : "MISSED");
-		json_object_set_new(
-			cell, kind == REPORT_AT_LEAST ? "at_least" : "at_most", json_real(bar));
-		json_object_set_new(cell, "met", json_boolean(is_ok));
-	}
+	if (s->n == 0)
+		return NAN;
+	memcpy(sorted, s->values, s->n * sizeof(*sorted));
+	qsort(sorted, s->n, sizeof(*sorted), compare);
+	return sorted[(size_t)(q * (s->n - 1) + 0.5)];
+}
+
+double
+report_median(const struct report_series *s)
+{
+	return quantile(s, 0.5);
+}
+
+static void
+judge(json_t *cell, double median, enum report_better better, double bar)
+{
+	bool is_met = better == REPORT_LOWER ? median <= bar : median >= bar;
+	bool has_bar = !isnan(bar);
+
+	report.has_missed |= has_bar && !is_met;
+	if (has_bar)
+		printf("  %s %g: %s", better == REPORT_LOWER ? "<=" : ">=", bar,
+			is_met ? "met" : "NOT MET");
+	json_object_set_new(
+		cell, "better", json_string(better == REPORT_LOWER ? "lower" : "higher"));
+	json_object_set_new(cell, "bar", has_bar ? json_real(bar) : json_null());
+	json_object_set_new(cell, "met", has_bar ? json_boolean(is_met) : json_null());
+}
+
+/* JSON knows neither NAN nor infinity. */
+static json_t *
+number(double value)
+{
+	return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *
+add_cell(const char *name, const char *unit, const struct report_series *s,
+	enum report_better better, double bar)
+{
+	double median = report_median(s), min = quantile(s, 0), max = quantile(s, 1);
+	json_t *cell = json_pack("{s:s, s:s, s:o, s:o, s:o, s:i}", "name", name, "unit", unit,
+		"median", number(median), "min", number(min), "max", number(max), "n", (int)s->n);
+
+	printf("%-52s %-9s %9.3f %9.3f %9.3f %4u", name, unit, median, min, max, s->n);
+	judge(cell, median, better, bar);
 	putchar('\n');
-	fflush(stdout);
 	json_array_append_new(report.cells, cell);
+	return cell;
 }
 
 void
-report_value(const char *name, const char *unit, double value, enum report_bar kind, double bar)
+report_cell(const char *name, const char *unit, const struct report_series *s,
+	enum report_better better, double bar)
 {
-	report_cell(name, unit, &value, 1, kind, bar);
+	add_cell(name, unit, s, better, bar);
+}
+
+void
+report_ratio(const char *name, const struct report_series *a, const struct report_series *b,
+	enum report_better better, double bar)
+{
+	struct report_series ratios = { .n = 0 };
+	json_t *cell;
+	unsigned int i;
+
+	for (i = 0; i < a->n && i < b->n; i++)
+		report_add(&ratios, a->values[i] / b->values[i]);
+	cell = add_cell(name, "ratio", &ratios, better, bar);
+	json_object_set_new(cell, "of_best", number(quantile(a, 0) / quantile(b, 0)));
+}
+
+void
+report_value(
+	const char *name, const char *unit, double value, enum report_better better, double bar)
+{
+	struct report_series s = { .n = 0 };
+
+	report_add(&s, value);
+	report_cell(name, unit, &s, better, bar);
 }
 
 void
@@ -159,7 +236,7 @@ note_sharing(void)
 int
 report_end(void)
 {
-	int status = report.has_missed ? EXIT_FAILURE : EXIT_SUCCESS;
+	int status = report.is_strict && report.has_missed ? EXIT_FAILURE : EXIT_SUCCESS;
 
 	note_sharing();
 	printf("  %s, %s\n", json_string_value(json_object_get(report.root, "machine")),

@@ -248,6 +248,39 @@ test_flows_are_spread_over_queues(void)
 	}
 }
 
+static void
+test_workers_know_their_node_among_those_that_have_workers(void)
+{
+	static const struct {
+		const char *what;
+		int sockets[10];
+		unsigned int n_workers, n_nodes, index[10];
+	} cases[] = {
+		{ "one node", { 0, 0, 0 }, 3, 1, { 0, 0, 0 } },
+		{ "the second node only", { 1, 1 }, 2, 1, { 0, 0 } },
+		{ "two, in the order of the workers", { 1, 0, 1 }, 3, 2, { 0, 1, 0 } },
+		{ "any node is the first", { -1, 2, -1 }, 3, 1, { 0, 0, 0 } },
+		{ "more nodes than there are copies", { 0, 1, 2, 3, 4, 5, 6, 7, 8, 7 }, 10, 8,
+			{ 0, 1, 2, 3, 4, 5, 6, 7, 0, 7 } },
+	};
+	struct worker *workers = aligned_alloc(WORKER_ALIGN, 10 * sizeof(*workers));
+	size_t i, k;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(workers);
+	for (i = 0; i < N(cases); i++) {
+		struct generation_nodes nodes = { .n = 0 };
+
+		assign_nodes(workers, cases[i].n_workers, cases[i].sockets, &nodes);
+		CU_ASSERT_EQUAL(nodes.n, cases[i].n_nodes);
+		for (k = 0; k < cases[i].n_workers; k++) {
+			CU_ASSERT_EQUAL(workers[k].node, cases[i].index[k]);
+			if (cases[i].index[k] > 0)
+				CU_ASSERT_EQUAL(nodes.nodes[workers[k].node], cases[i].sockets[k]);
+		}
+	}
+	free(workers);
+}
+
 SUITE("assign",
 	{ "queues are spread evenly over workers", test_queues_are_spread_evenly_over_workers },
 	{ "queues stay on their NUMA node while that is no burden",
@@ -258,4 +291,6 @@ SUITE("assign",
 		test_too_many_queues_for_one_worker_are_refused },
 	{ "both directions of a flow meet one queue",
 		test_both_directions_of_a_flow_meet_one_queue },
-	{ "flows are spread over queues", test_flows_are_spread_over_queues })
+	{ "flows are spread over queues", test_flows_are_spread_over_queues },
+	{ "workers know their node among those that have workers",
+		test_workers_know_their_node_among_those_that_have_workers })

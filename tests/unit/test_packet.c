@@ -516,6 +516,8 @@ test_limits_of_the_policy_hold(void)
 	static const struct frame_case cases[] = {
 		{ "no tag", E4(PLAIN4), "none eth/ipv4/tcp " A4B },
 		{ "a tag", ETH("8100") TAG("0800") PLAIN4, "too-many-tags eth -" },
+		{ "a tag that the NIC stripped", E4(PLAIN4), "too-many-tags eth -",
+			.flags = RTE_MBUF_F_RX_VLAN_STRIPPED },
 		{ "a label", ETH("8847") LABEL("1") PLAIN4, "too-many-labels eth -" },
 		{ "a header", E6(IPV6("3c", D6, OPTIONS8("06") TCP)),
 			"none eth/ipv6/dstopts/tcp " A6 },

@@ -182,6 +182,13 @@ static const struct frame_case geneve_cases[] = {
 		"none eth/ipv4/udp/geneve/ipv6/tcp " A4 "," A6B },
 	{ "options beyond the datagram: no tunnel", GENEVE("3f", "0800", PLAIN4),
 		"none eth/ipv4/udp " A4 },
+	{ "options beyond a first fragment",
+		E4(IPV4_FRAGMENT("2000", "11", D4, "c000 17c1 0200 0000 3f00 0800 00000100")),
+		"bad-fragment eth/ipv4/udp " A4 },
+	{ "options that the capture cut off",
+		E4("4500 0400 0000 0000 40 11 0000" S4 D4 "c000 17c1 03ec 0000"
+		   "3f00 0800 00000100"),
+		"truncated eth/ipv4/udp/geneve " A4, .wire_length = 1038 },
 	{ "version 1: no tunnel", GENEVE("40", "0800", PLAIN4), "none eth/ipv4/udp " A4 },
 	{ "NSH", GENEVE("00", "894f", ""), "none eth/ipv4/udp/geneve/opaque " A4 " opaque" },
 	{ "unknown protocol", GENEVE("00", "1234", PLAIN4),
