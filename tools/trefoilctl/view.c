@@ -449,6 +449,7 @@ show_destinations(const json_t *list, FILE *out)
 		{ "    AS name", "as_name", TEXT },
 		{ "    range", "", RANGE },
 		{ "    sources", "sources", TEXT },
+		{ "    conflict", "conflict", TEXT },
 	};
 	const json_t *item;
 	size_t i;
@@ -482,6 +483,7 @@ view_explain(const json_t *result, FILE *out)
 		{ "AS name", "as_name", TEXT },
 		{ "range", "", RANGE },
 		{ "sources", "sources", TEXT },
+		{ "conflict", "conflict", TEXT },
 		{ "generation", "generation", COUNT },
 		{ "geo table", "geo_file", TEXT },
 		{ "geo built at", "geo_built_at", TEXT },
