@@ -307,6 +307,8 @@ view_status(const json_t *result, FILE *out)
 		{ "  IPv4 ranges", "geo.ranges4", COUNT },
 		{ "  IPv6 ranges", "geo.ranges6", COUNT },
 		{ "  origins", "geo.origins", COUNT },
+		{ "audit lines", "audit.lines", COUNT },
+		{ "  chain head", "audit.sha256", TEXT },
 	};
 	static const struct view wires = { "wires", NULL, NULL,
 		{ { "WIRE", "name", TEXT }, { "INSIDE", "inside.port", TEXT },
