@@ -121,6 +121,11 @@ def test_approvals_and_confirmation():
     with Network(hosts=False), Daemon(settings={**ACCESS, "access.approvals": 1}) as d:
         operator, approver = Person(d, 2001, OPERATORS), Person(d, 2002, APPROVERS)
         operator.push(OPEN, "--confirm-within", "2s")
+        equal(d.stop(), 0, "exit code")
+        Daemon.running.remove(d)
+        d.start()
+        equal((d.status()["waiting"], d.ask("show", "2")["state"]), ([2], "waiting"),
+              "it still waits after a restart")
         until("more than the time", lambda: d.status()["uptime_s"] > 3)
         approver.ctl("approve", "2")
         policy = d.status()["policy"]
