@@ -82,6 +82,8 @@ def test_groups_that_do_not_exist():
         d.push(POLICY)  # the daemon's own user is an operator
         equal(d.status()["waiting"], [2], "and waits for an approval like everybody")
         d.ctl("approve", "2", code=NOT_PERMITTED)
+        said = [x for x in d.stderr().splitlines() if "no group 'trefoil-operators': nobody has a role" in x]
+        equal(len(said), 1, "each missing group is named once")
         check(any("nobody can approve" in a for a in d.status()["alarms"]), "alarm",
               d.status()["alarms"])
 

@@ -504,7 +504,7 @@ view_explain(const json_t *result, FILE *out)
 }
 
 void
-view_geo(const json_t *result)
+view_geo(const json_t *result, FILE *out)
 {
 	static const struct field fields[] = {
 		{ "geo table", "file", TEXT },
@@ -519,5 +519,5 @@ view_geo(const json_t *result)
 		{ "checks", "checks", TEXT },
 	};
 
-	show_fields(result, fields, N(fields), stdout);
+	show_fields(result, fields, N(fields), out);
 }
