@@ -47,8 +47,15 @@ class Client:
             check("older generations" in answer["errors"][0]["message"], "only to wait", answer)
 
 
-def send_all_the_time(inside, state):
+IN_FLIGHT = 3000  # frames; the port's ring holds 8192, and what the kernel drops nobody counts
+
+
+def send_all_the_time(d, inside, state):
+    client = Client(d)
     while not state["over"]:
+        if state["sent"] % IN_FLIGHT == 0:
+            until("the worker", lambda: client.ask(command="counters")["result"]["rx"]["packets"]
+                  >= state["sent"] - IN_FLIGHT, patience=120)
         for address in (IE, DE, CN):
             inside.send(frame4(address, udp(struct.pack("!I", state["sent"]))))
             state["sent"] += 1
@@ -62,7 +69,7 @@ def test_pushes_under_traffic():
     with Network(hosts=False), Daemon(policy=ODD) as d, Sniffer("inside") as inside:
         state = {"sent": 0, "over": False}
         client = Client(d)
-        thread = threading.Thread(target=send_all_the_time, args=(inside, state))
+        thread = threading.Thread(target=send_all_the_time, args=(d, inside, state))
         begin, pushed = time.monotonic(), 0
         thread.start()
         try:
@@ -76,9 +83,10 @@ def test_pushes_under_traffic():
             thread.join()
         c = d.counted(state["sent"])
         equal(conserved(c), None, "conservation")
+        computed = cpu(d)
         lost = c["mirror"]["lost"]
         equal(d.stop(), 0, "exit code")
-        copies = 0
+        copies = forwarded = 0
         generations = set()
         for path in d.mirror_files():
             for packet in read_pcapng(path):
@@ -88,11 +96,23 @@ def test_pushes_under_traffic():
                 equal(fields["verdict"], want[fields["country"]][generation % 2],
                       f"verdict of {packet['comment']}")
                 copies += 1
+                forwarded += fields["verdict"] == "mirror"
         equal(copies + lost, state["sent"], "copies")
+        if lost == 0:
+            equal(forwarded, c["forwarded"]["packets"], "every forwarded frame was looked at")
         rate = pushed / SECONDS * 60
-        print(f"   {pushed} pushes ({rate:.0f} a minute), {copies} copies of "
+        print(f"   {pushed} pushes ({rate:.0f} a minute, {computed / pushed * 1e3:.1f} ms of one core "
+              f"each), rx {c['rx']['packets']} = forwarded {c['forwarded']['packets']} + dropped "
+              f"{c['dropped']['packets']}, {copies} copies of "
               f"{len(generations)} generations, {lost} lost by the mirror")
         check(len(generations) > pushed / 2, "most generations judged", len(generations), pushed)
+
+
+def cpu(d):
+    """Seconds that the daemon's main thread has computed."""
+    with open(f"/proc/{d.process.pid}/task/{d.process.pid}/stat") as f:
+        fields = f.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Stopwatch:
@@ -101,20 +121,15 @@ class Stopwatch:
 
     def __init__(self, d, outside):
         self.outside = outside
-        self.stat = f"/proc/{d.process.pid}/task/{d.process.pid}/stat"
-        self.begin, self.cpu_begin = time.monotonic(), self._cpu()
+        self.d = d
+        self.begin, self.cpu_begin = time.monotonic(), cpu(d)
         outside.poll()
         outside.frames = []
-
-    def _cpu(self):
-        with open(self.stat) as f:
-            fields = f.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def stop(self, what, most):
         answered = time.monotonic() - self.begin
         until("a frame that the new generation lets through", self.outside.poll, pause=0.001)
-        enforced, computed = time.monotonic() - self.begin, self._cpu() - self.cpu_begin
+        enforced, computed = time.monotonic() - self.begin, cpu(self.d) - self.cpu_begin
         print(f"   {what}: enforced after {enforced:.3f} s (answered after {answered:.3f} s), "
               f"{computed:.2f} s of one core; at most {most} s are allowed")
         check(computed < most, f"{what}: seconds of one core", computed)
