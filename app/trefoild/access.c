@@ -142,21 +142,32 @@ note(void *context, const struct control_peer *peer, const json_t *request, cons
 		audit_log_command(d->audit, peer, request, response);
 }
 
+/* Each name once: the operators approve where no other group is named. */
+static void
+log_missing_groups(const struct settings *settings)
+{
+	const char *const groups[] = { settings->operators, approvers_of(settings),
+		settings->auditors, settings->viewers };
+	size_t i, k;
+
+	for (i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		for (k = 0; k < i && strcmp(groups[k], groups[i]) != 0; k++)
+			;
+		if (k == i && groups[i][0] != '\0' && getgrnam(groups[i]) == NULL)
+			daemon_log("[access] there is no group '%s': nobody has a role by it",
+				groups[i]);
+	}
+}
+
 int
 access_start(struct daemon *d, struct control_server *server, struct err *e)
 {
-	const char *const groups[] = { d->settings->operators, approvers_of(d->settings),
-		d->settings->auditors, d->settings->viewers };
-	size_t i;
 	int status;
 
 	d->audit = audit_log_new(d);
 	if (d->audit == NULL)
 		return err_set_code(e, ENOMEM, NULL, 0, NULL, "out of memory");
-	for (i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
-		if (getgrnam(groups[i]) == NULL)
-			daemon_log("[access] there is no group '%s': nobody has a role by it",
-				groups[i]);
+	log_missing_groups(d->settings);
 	if (d->settings->approvals > 0 && getgrnam(approvers_of(d->settings)) == NULL)
 		daemon_alarm(d, ALARM_ACCESS,
 			"approvals = %u, but there is no group '%s': nobody can approve a push",

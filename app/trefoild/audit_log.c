@@ -4,15 +4,17 @@
 
 #include "change_commands.h"
 
-#include "evidence/chain.h"
+#include "evidence/command_log.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 #include <unistd.h>
 
-#define LOG_FILE "audit.jsonl"
+#define LOG_FILE COMMAND_LOG_FILE
 #define KEY_FILE "evidence.key"
 #define PUB_FILE "evidence.pub"
 
@@ -102,6 +104,29 @@ open_and_append(struct audit_log *log, json_t *record, struct err *e)
 	return status;
 }
 
+/* To where the appliance cannot take it back. */
+static void
+publish_head(const struct audit_log *log)
+{
+	struct chain_head head;
+
+	chain_get_head(log->chain, &head);
+	syslog(LOG_NOTICE, "audit log of %s: line %" PRIu64 " has sha256 %s, key %s",
+		log->d->settings->name, head.n_lines, head.hash, signing_key_id(log->key));
+}
+
+json_t *
+audit_log_json(const struct audit_log *log)
+{
+	struct chain_head head;
+
+	if (log == NULL || log->chain == NULL)
+		return json_null();
+	chain_get_head(log->chain, &head);
+	return json_pack("{s:I, s:s, s:s, s:I}", "lines", (json_int_t)head.n_lines, "sha256",
+		head.hash, "key", signing_key_id(log->key), "missing", (json_int_t)log->n_missing);
+}
+
 /* Takes `record`. */
 static void
 append(struct audit_log *log, json_t *record)
@@ -111,6 +136,7 @@ append(struct audit_log *log, json_t *record)
 
 	if (open_and_append(log, record, &e) == 0) {
 		log->n_missing = 0;
+		publish_head(log);
 		daemon_alarm_clear(log->d, ALARM_AUDIT);
 		return;
 	}

@@ -18,6 +18,10 @@ struct audit_log;
 struct audit_log *audit_log_new(struct daemon *d);
 void audit_log_free(struct audit_log *log); /* NULL allowed */
 
+/* Where the chain ends, for `status`: {lines, sha256, key, missing}; null while it cannot be opened.
+ * NEW. */
+json_t *audit_log_json(const struct audit_log *log);
+
 /* Remember what judges now: in front of a command. */
 void audit_log_before(struct audit_log *log);
 

@@ -2,6 +2,8 @@
 /* The "diff" command: makes the candidate, compares it, frees it. */
 #include "report_diff.h"
 
+#include "room.h"
+
 #include "control/control.h"
 
 #include "base/text.h"
@@ -42,8 +44,14 @@ static json_t *
 compile_and_compare(struct daemon *d, struct policy *policy, struct geo_ref *geo, size_t limit)
 {
 	bool is_stale = geo_age_days(geo->table, time(NULL)) > d->settings->max_geo_age_days;
-	struct generation *candidate = generation_new(0, policy, geo, is_stale, 0);
+	struct generation *candidate;
+	struct err e;
 
+	if (room_check(d, geo->table, &e) != 0) {
+		policy_free(policy);
+		return control_refuse(CONTROL_REFUSED, &e, 1);
+	}
+	candidate = generation_new(0, policy, geo, is_stale, 0);
 	if (candidate == NULL)
 		return refuse(NULL, errno == ENOMEM ? "no memory to compile the candidate"
 						    : "the candidate has too many classes");
@@ -95,6 +103,8 @@ diff_parse_table(const json_t *table, const char *name, struct err *e)
 	uint8_t *bytes;
 	size_t size = 0;
 
+	if (room_check_table(json_string_length(table), e) != 0)
+		return NULL;
 	bytes = decode(json_string_value(table), json_string_length(table), &size);
 	if (bytes == NULL)
 		err_set(e, name, 0, "table", "is not base64");

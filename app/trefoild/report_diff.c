@@ -332,6 +332,10 @@ settings_json(const struct comparison *c)
 		json_array_append_new(
 			list, json_pack("{s:s, s:s, s:s}", "key", "[direction] inbound", "before",
 				      inbound[a->inbound], "after", inbound[b->inbound]));
+	if (a->conflict != b->conflict)
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "key", "[policy] conflict",
+						    "before", policy_conflict_name(a->conflict),
+						    "after", policy_conflict_name(b->conflict)));
 	if (memcmp(&a->limits, &b->limits, sizeof(a->limits)) != 0)
 		json_array_append_new(
 			list, json_pack("{s:s, s:n, s:n}", "key", "[limits], [ports] or [nat64]",

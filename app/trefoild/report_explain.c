@@ -83,6 +83,14 @@ disagree_json(const struct geo_table *geo, const struct geo_origin *origin)
 	return list;
 }
 
+/* How the policy decides where sources disagree; null where they do not. */
+static json_t *
+conflict_json(const struct policy *policy, const struct geo_origin *origin)
+{
+	return origin->n_dissents > 0 ? json_string(policy_conflict_name(policy->conflict))
+				      : json_null();
+}
+
 static json_t *
 country_json(const struct geo_origin *origin)
 {
@@ -136,6 +144,7 @@ address_json(const struct ruleset *rs, const struct ip_addr *ip, ruleset_class_t
 	if (o == NULL)
 		return NULL;
 	json_object_set_new(o, "disagree", disagree_json(rs->geo, origin));
+	json_object_set_new(o, "conflict", conflict_json(rs->policy, origin));
 	set_range(o, rs, ip);
 	set_rule(o, rs, class->rule);
 	return o;
@@ -166,8 +175,8 @@ deciding_json(const struct ruleset *rs, const struct classify_detail *d)
 {
 	if (d->deciding >= 0)
 		return judged_json(rs, d, (unsigned int)d->deciding);
-	return json_pack("{s:n, s:n, s:I, s:s, s:[], s:[], s:[]}", "special", "country", "asn",
-		(json_int_t)0, "as_name", "", "sources", "shadows", "disagree");
+	return json_pack("{s:n, s:n, s:I, s:s, s:[], s:[], s:[], s:n}", "special", "country", "asn",
+		(json_int_t)0, "as_name", "", "sources", "shadows", "disagree", "conflict");
 }
 
 json_t *

@@ -2,6 +2,7 @@
 /* The "status" answer. */
 #include "report.h"
 
+#include "audit_log.h"
 #include "change.h"
 
 json_t *
@@ -172,7 +173,7 @@ report_status(struct daemon *d)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
+	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
 		"name", d->settings->name, "version", TREFOIL_VERSION, "mode",
 		g == NULL                          ? "closed"
 		: g->policy->mode == POLICY_SHADOW ? "shadow"
@@ -181,6 +182,7 @@ report_status(struct daemon *d)
 		(json_int_t)(g != NULL ? g->number : 0), "policy",
 		g != NULL ? policy_json(d, g) : json_null(), "geo",
 		d->geo != NULL ? geo_json(d) : json_null(), "wires", wires_json(d), "workers",
-		workers_json(d), "mirror", mirror_json(d), "alarms", alarms_json(d), "waiting",
-		waiting_json(d), "uptime_s", (json_int_t)((uint64_t)now.tv_sec - d->started_s));
+		workers_json(d), "mirror", mirror_json(d), "audit", audit_log_json(d->audit),
+		"alarms", alarms_json(d), "waiting", waiting_json(d), "uptime_s",
+		(json_int_t)((uint64_t)now.tv_sec - d->started_s));
 }

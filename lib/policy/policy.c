@@ -153,6 +153,18 @@ policy_find_asn(const struct policy *p, uint32_t asn)
 }
 
 const char *
+policy_conflict_name(enum policy_conflict conflict)
+{
+	static const char *const names[] = {
+		[POLICY_CONFLICT_FIRST] = "first",
+		[POLICY_CONFLICT_STRICTEST] = "strictest",
+		[POLICY_CONFLICT_UNKNOWN] = "unknown",
+	};
+
+	return names[conflict];
+}
+
+const char *
 policy_rule_format(const struct policy *p, uint32_t rule, char *buf, size_t size)
 {
 	const struct policy_rule *r = &p->rules[rule];

@@ -22,6 +22,13 @@
 #include <stdint.h>
 
 enum policy_mode { POLICY_ENFORCE, POLICY_SHADOW };
+/* Which rule an address gets whose country the data's sources do not agree on. */
+enum policy_conflict {
+	POLICY_CONFLICT_FIRST,     /* that of the country that is believed */
+	POLICY_CONFLICT_STRICTEST, /* of all countries named, the one that forwards least */
+	POLICY_CONFLICT_UNKNOWN,   /* [policy] unknown */
+};
+
 enum policy_inbound { POLICY_INBOUND_PASS, POLICY_INBOUND_SOURCE, POLICY_INBOUND_DESTINATION };
 
 /* An action of [policy] that may also be "do nothing of its own": opaque-tunnel = outer, stale =
@@ -62,6 +69,7 @@ struct policy {
 	char sha256[SHA256_TEXT_SIZE]; /* of the text */
 	enum policy_mode mode;
 	enum policy_inbound inbound;
+	enum policy_conflict conflict;
 
 	struct policy_rule *rules;
 	size_t n_rules;
@@ -111,6 +119,9 @@ void policy_free(struct policy *p);
 /* The rule for a country or ASN, or NULL: binary search. */
 const struct policy_rule *policy_find_country(const struct policy *p, const char country[2]);
 const struct policy_rule *policy_find_asn(const struct policy *p, uint32_t asn);
+
+/* "first", "strictest", "unknown". */
+const char *policy_conflict_name(enum policy_conflict conflict);
 
 /* "policy.ini:12 [country] drop CN", "policy.ini:4 [policy] default drop+mirror", "default [policy]
  * unknown drop+mirror" for a built-in one. Cut to fit; returns `buf`. */

@@ -19,6 +19,7 @@ enum key_kind {
 	KEY_NAME,
 	KEY_MODE,
 	KEY_INBOUND,
+	KEY_CONFLICT,
 	KEY_SINGLE,  /* one rule; index: offset of its number in struct policy */
 	KEY_LIMIT8,  /* index: offset of a uint8_t */
 	KEY_LIMIT16, /* index: offset of a uint16_t */

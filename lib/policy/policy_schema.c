@@ -6,6 +6,7 @@
 
 static const char *const mode_words[] = { "enforce", "shadow", NULL };
 static const char *const inbound_words[] = { "pass", "source", "destination", NULL };
+static const char *const conflict_words[] = { "first", "strictest", "unknown", NULL };
 static const char *const outer_words[] = { "outer", NULL };
 static const char *const keep_words[] = { "keep", NULL };
 
@@ -44,6 +45,15 @@ static const struct schema_key policy_keys[] = {
 		"addresses while the geo data is older than max_geo_age_days of trefoild.ini(5); "
 		"keep goes on judging by the old data",
 		rule_stale),
+	{ .name = "conflict",
+		.type = SCHEMA_WORD,
+		.words = conflict_words,
+		.fallback = "first",
+		.help = "addresses that the data's sources place in different countries, where no "
+			"[prefix] or [asn] rule decides: by the country that the table believes; "
+			"by that of the countries named whose rule (or default) forwards least; "
+			"or by unknown",
+		.id = KEY_ID(KEY_CONFLICT, 0) },
 };
 
 static const struct schema_key direction_keys[] = {

@@ -100,6 +100,16 @@ take_inbound(struct policy_build *b, const struct schema_value *v)
 }
 
 static int
+take_conflict(struct policy_build *b, const struct schema_value *v)
+{
+	static const enum policy_conflict values[] = { POLICY_CONFLICT_FIRST,
+		POLICY_CONFLICT_STRICTEST, POLICY_CONFLICT_UNKNOWN };
+
+	b->p->conflict = values[v->word];
+	return 0;
+}
+
+static int
 take_single(struct policy_build *b, const struct schema_value *v)
 {
 	uint32_t rule = (uint32_t)b->p->n_rules;
@@ -330,6 +340,7 @@ take_value(struct schema_reader *r, const struct schema_value *v)
 		[KEY_NAME] = take_name,
 		[KEY_MODE] = take_mode,
 		[KEY_INBOUND] = take_inbound,
+		[KEY_CONFLICT] = take_conflict,
 		[KEY_SINGLE] = take_single,
 		[KEY_LIMIT8] = take_limit8,
 		[KEY_LIMIT16] = take_limit16,

@@ -47,6 +47,33 @@ combination_compare(const void *a, const void *b)
 	return (int)x->special - (int)y->special;
 }
 
+static uint32_t
+rule_of_country(const struct policy *policy, const char country[2])
+{
+	const struct policy_rule *rule = policy_find_country(policy, country);
+
+	return rule != NULL ? (uint32_t)(rule - policy->rules) : policy->rule_default;
+}
+
+/* Sources do not agree on the country, and the policy says what then. Of equally strict rules that
+ * of the country that is believed decides, then that of the source named first. */
+static uint32_t
+rule_of_conflict(const struct ruleset *rs, const struct geo_origin *origin)
+{
+	const struct policy *policy = rs->policy;
+	uint32_t rule, strictest = rule_of_country(policy, origin->country);
+	unsigned int i;
+
+	if (policy->conflict == POLICY_CONFLICT_UNKNOWN)
+		return policy->rule_unknown;
+	for (i = 0; i < origin->n_dissents; i++) {
+		rule = rule_of_country(policy, rs->geo->dissents[origin->dissents + i].country);
+		if (policy->rules[rule].verdict > policy->rules[strictest].verdict)
+			strictest = rule;
+	}
+	return strictest;
+}
+
 /* The rule for an ordinary address without a [prefix] rule, by its origin. */
 static uint32_t
 rule_of_origin(const struct ruleset *rs, uint32_t index)
@@ -57,12 +84,13 @@ rule_of_origin(const struct ruleset *rs, uint32_t index)
 
 	if (origin->asn != 0)
 		rule = policy_find_asn(rs->policy, origin->asn);
-	if (rule == NULL && has_country)
-		rule = policy_find_country(rs->policy, origin->country);
 	if (rule != NULL)
 		return (uint32_t)(rule - rs->policy->rules);
-	return has_country || origin->asn != 0 ? rs->policy->rule_default
-					       : rs->policy->rule_unknown;
+	if (origin->n_dissents > 0 && rs->policy->conflict != POLICY_CONFLICT_FIRST)
+		return rule_of_conflict(rs, origin);
+	if (has_country)
+		return rule_of_country(rs->policy, origin->country);
+	return origin->asn != 0 ? rs->policy->rule_default : rs->policy->rule_unknown;
 }
 
 /* Returns the new class or NO_CLASS. */

@@ -115,6 +115,36 @@ origin_of(const struct verifier *v, ip6_t ip)
 	return found6 != NULL ? found6->origin : 0;
 }
 
+/* What one country gets. */
+static const struct policy_rule *
+country_rule(const struct policy *policy, const char country[2])
+{
+	const struct policy_rule *rule = policy_find_country(policy, country);
+
+	return rule != NULL ? rule : &policy->rules[policy->rule_default];
+}
+
+/* Of all that is said of the country, the first that no other is stricter than. */
+static uint32_t
+disputed_rule(const struct verifier *v, const struct geo_origin *origin)
+{
+	const struct policy *policy = v->rs->policy;
+	const struct geo_dissent *others = &v->rs->geo->dissents[origin->dissents];
+	const struct policy_rule *said;
+	unsigned int verdict, i;
+
+	if (policy->conflict == POLICY_CONFLICT_UNKNOWN)
+		return policy->rule_unknown;
+	for (verdict = VERDICT_DROP | VERDICT_MIRROR; verdict > VERDICT_PASS; verdict--)
+		for (i = 0; i <= origin->n_dissents; i++) {
+			said = country_rule(
+				policy, i > 0 ? others[i - 1].country : origin->country);
+			if (said->verdict == verdict)
+				return (uint32_t)(said - policy->rules);
+		}
+	return (uint32_t)(country_rule(policy, origin->country) - policy->rules);
+}
+
 static uint32_t
 rule_of(const struct verifier *v, const struct reading *r)
 {
@@ -129,6 +159,8 @@ rule_of(const struct verifier *v, const struct reading *r)
 		return policy->rule_special[r->special];
 	if (origin->asn != 0)
 		rule = policy_find_asn(policy, origin->asn);
+	if (rule == NULL && origin->n_dissents > 0 && policy->conflict != POLICY_CONFLICT_FIRST)
+		return disputed_rule(v, origin);
 	if (rule == NULL && has_country)
 		rule = policy_find_country(policy, origin->country);
 	if (rule != NULL)

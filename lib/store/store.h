@@ -124,6 +124,9 @@ const char *store_state_name(enum store_state state);
 /* A record as the object of generation.json (also what `history` shows), NEW; NULL + ENOMEM. */
 json_t *store_record_json(const struct store_record *record);
 
+/* generation.json with its digest, for free(). NULL + ENOMEM. */
+char *store_record_dump(const struct store_record *record, size_t *size);
+
 /* Read such a file; a digest in it guards all of it. Returns 0, or -EINVAL (`e` says why). */
 int store_record_parse(
 	const char *bytes, size_t size, const char *name, struct store_record *out, struct err *e);

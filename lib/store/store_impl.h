@@ -30,6 +30,3 @@ int store_replace(const struct store_disk *disk, const char *directory, const ch
 
 /* Read a regular file of at most STORE_FILE_MAX bytes. NULL and errno. */
 char *store_read(const char *path, size_t *size);
-
-/* generation.json with its digest, for free(). NULL + ENOMEM. */
-char *store_record_dump(const struct store_record *record, size_t *size);

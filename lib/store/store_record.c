@@ -42,11 +42,15 @@ int
 store_time_parse(const char *text, int64_t *out)
 {
 	struct tm utc = { .tm_sec = 0 };
-	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+	char again[STORE_TIME_SIZE];
+	int64_t at;
 
-	if (end == NULL || *end != '\0')
+	if (strptime(text, "%Y-%m-%dT%H:%M:%SZ", &utc) == NULL)
 		return -EINVAL;
-	*out = timegm(&utc);
+	at = timegm(&utc);
+	if (strcmp(store_time_format(at, again), text) != 0)
+		return -EINVAL; /* a leap second, 31 February, blanks, something behind it */
+	*out = at;
 	return 0;
 }
 
@@ -201,6 +205,8 @@ read_person(struct reading *r, const json_t *value, struct store_person *out)
 		return;
 	get_text(r, value, "by", out->name, sizeof(out->name));
 	get_time(r, value, "at", &out->at);
+	if (out->at == 0)
+		fail(r, "at"); /* which would mean that it has not happened */
 	if (!json_is_null(get(r, value, "uid")))
 		out->uid = (uint32_t)get_number(r, value, "uid", UINT32_MAX - 1);
 }
@@ -216,9 +222,23 @@ get_approvals(struct reading *r, const json_t *object, struct store_record *out)
 		fail(r, "approvals");
 		return;
 	}
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		read_person(r, json_array_get(list, i), &out->approvals[i]);
+		if (out->approvals[i].at == 0)
+			fail(r, "approvals"); /* nobody's */
+	}
 	out->n_approvals = (uint32_t)n;
+}
+
+/* A deadline is there once the time runs: not while approvals are missing. */
+static void
+get_deadline(struct reading *r, const json_t *confirm, struct store_record *out)
+{
+	if (json_is_null(get(r, confirm, "deadline")))
+		return;
+	get_time(r, confirm, "deadline", &out->deadline);
+	if (out->deadline == 0)
+		fail(r, "deadline");
 }
 
 static void
@@ -229,7 +249,9 @@ get_confirm(struct reading *r, const json_t *object, struct store_record *out)
 	if (json_is_null(confirm))
 		return;
 	out->confirm_within_s = (uint32_t)get_number(r, confirm, "within_s", UINT32_MAX);
-	get_time(r, confirm, "deadline", &out->deadline);
+	if (out->confirm_within_s == 0)
+		fail(r, "within_s");
+	get_deadline(r, confirm, out);
 	out->deadline_boot = get_number(r, confirm, "deadline_boot", INT64_MAX);
 	get_text(r, confirm, "boot_id", out->boot_id, sizeof(out->boot_id));
 }
@@ -268,6 +290,8 @@ read_record(struct reading *r, const json_t *object, struct store_record *out)
 	get_text(r, object, "note", out->note, sizeof(out->note));
 	get_approvals(r, object, out);
 	get_confirm(r, object, out);
+	if (out->state == STORE_UNCONFIRMED && out->deadline == 0)
+		fail(r, "deadline");
 }
 
 /* The digest in the object, which is taken out, is the digest of the rest. */

@@ -82,6 +82,8 @@ def test_groups_that_do_not_exist():
         d.push(POLICY)  # the daemon's own user is an operator
         equal(d.status()["waiting"], [2], "and waits for an approval like everybody")
         d.ctl("approve", "2", code=NOT_PERMITTED)
+        said = [x for x in d.stderr().splitlines() if "no group 'trefoil-operators': nobody has a role" in x]
+        equal(len(said), 1, "each missing group is named once")
         check(any("nobody can approve" in a for a in d.status()["alarms"]), "alarm",
               d.status()["alarms"])
 
@@ -121,6 +123,11 @@ def test_approvals_and_confirmation():
     with Network(hosts=False), Daemon(settings={**ACCESS, "access.approvals": 1}) as d:
         operator, approver = Person(d, 2001, OPERATORS), Person(d, 2002, APPROVERS)
         operator.push(OPEN, "--confirm-within", "2s")
+        equal(d.stop(), 0, "exit code")
+        Daemon.running.remove(d)
+        d.start()
+        equal((d.status()["waiting"], d.ask("show", "2")["state"]), ([2], "waiting"),
+              "it still waits after a restart")
         until("more than the time", lambda: d.status()["uptime_s"] > 3)
         approver.ctl("approve", "2")
         policy = d.status()["policy"]

@@ -10,7 +10,7 @@ import os
 import socket
 import struct
 
-from e2e import (CN, CN6, DE, IE, IE6, KP, POLICY, REFUSED, ROOT, UNKNOWN, US, US6, USAGE, WORK, Daemon,
+from e2e import (CN, CN6, DE, IE, IE6, JP, KP, POLICY, REFUSED, ROOT, UNKNOWN, US, US6, USAGE, WORK, Daemon,
                  Network, Sniffer, addresses_of, arp, check, equal, ethernet, frame4, frame6, ip4,
                  main, program, run, udp, write, write_pcap)
 from places import COUNTRIES
@@ -58,8 +58,54 @@ def test_sources_that_disagree():
         equal([d.ask("explain", a)["disagree"] for a in ("20.4.8.1", KP)], [[], []], "none")
         text = d.ctl("explain", "20.4.7.9").stdout
         check("disagree       one 1 says CN" in text, "in the text", text)
+        equal(e["conflict"], "first", "how disputes are settled")
+        equal(d.ask("explain", KP)["conflict"], None, "no dispute")
     out = run(program("trefoil-geo"), "lookup", "--table", path, "20.4.7.9").stdout
     check("; but one 1 says CN" in out, "trefoil-geo lookup", out)
+
+
+def test_conflict():
+    """The policy settles what sources dispute: for frames, in explanations and for trefoil-replay."""
+    table = os.path.join(WORK, "conflict.tgt")
+    run(program("trefoil-geo"), "build", "-o", table, "--source", "one 1", "--country",
+        write("one.csv", COUNTRIES), "--source", "two 2", "--country",
+        write("two.csv", "20.4.7.0,20.4.7.255,IE\n20.4.9.0,20.4.9.255,US\n"
+              "20.6.0.0,20.6.0.255,KP\n"),
+        "--asn", write("asn.csv", "20.4.9.0,20.4.9.255,64699,Approved Example\n"))
+    disputed, by_asn, kp = "20.4.7.9", "20.4.9.7", JP
+    head = "[policy]\nunknown = drop\n"
+    expected = {  # of the three addresses and one that nobody disputes
+        "first": ["[country] approve EU", "[asn] approve AS64699", "[country] drop KP"],
+        "strictest": ["[country] drop+mirror CN", "[asn] approve AS64699", "[country] drop KP"],
+        "unknown": ["[policy] unknown drop", "[asn] approve AS64699", "[policy] unknown drop"],
+    }
+    policy = POLICY + "[country]\ndrop+mirror = CN\n" + head
+    with Network(hosts=False), Daemon(policy=policy, settings={"appliance.geo_table": table}) as d, \
+            Sniffer("inside") as inside, Sniffer("outside") as outside:
+        capture = os.path.join(d.dir, "disputed.pcap")
+        frames = [frame4(a) for a in (disputed, by_asn, kp, IE)]
+        write_pcap(capture, frames)
+        for i, (word, rules) in enumerate(expected.items()):
+            text = policy + f"conflict = {word}\n"
+            if i > 0:
+                diff = d.ask("diff", write("next.ini", text))
+                check([s for s in diff["settings"] if s["key"] == "[policy] conflict"
+                       and s["after"] == word], "the diff says so", diff["settings"])
+            d.push(text)
+            got = [d.ask("explain", a) for a in (disputed, by_asn, kp)]
+            equal([" ".join(e["rule"].split()[1:]) for e in got], rules, word)
+            equal([e["conflict"] for e in got], [word] * 3, "conflict")
+            equal(d.ask("explain", IE)["conflict"], None, "nobody disputes it")
+            check(f"conflict       {word}" in d.ctl("explain", disputed).stdout, "in the text")
+            inside.send(*frames)
+            d.counted(len(frames) * (i + 1))
+            passing = [f for f, e in zip(frames, got + [{"verdict": "pass"}])
+                       if not e["verdict"].startswith("drop")]
+            equal(outside.take(len(passing)), passing, f"what passes with {word}")
+            out = run(program("trefoil-replay"), "-g", table, "-p", write("next.ini", text),
+                      "--json", capture).stdout
+            equal([json.loads(x)["verdict"] for x in out.splitlines()][:3],
+                  [e["verdict"] for e in got], f"trefoil-replay with {word}")
 
 
 def test_tuple():

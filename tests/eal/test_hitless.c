@@ -21,11 +21,13 @@
 #endif
 #endif
 #if defined(__SANITIZE_THREAD__) || defined(UNDER_TSAN)
-#define N_SWAPS      20
-#define N_SWAPS_FULL 0 /* compiling the whole Internet would take minutes */
+#define N_SWAPS        20
+#define N_SWAPS_FULL   0 /* compiling the whole Internet would take minutes */
+#define N_SWAPS_BESIDE 10
 #else
-#define N_SWAPS      300
-#define N_SWAPS_FULL 4
+#define N_SWAPS        300
+#define N_SWAPS_FULL   4
+#define N_SWAPS_BESIDE 40
 #endif
 
 /* Generation n runs policy n modulo 2. */
@@ -136,10 +138,51 @@ n_bursts(const struct worker *w)
 }
 
 static void
-swap_under_load(struct geo_ref *geo, unsigned int n_swaps)
+swap(struct publisher *p, struct geo_ref *geo, const struct worker *w, unsigned int i)
+{
+	struct generation *g = rig_generation(i, geo, policies[i % 2], 1);
+	uint64_t n = n_bursts(w) + 1;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(g);
+	publisher_set(p, g);
+	while (n_bursts(w) < n) /* each generation gets to judge */
+		;
+	reclaim(p);
+}
+
+/* A candidate beside it, or none each fifth time; and what is counted is read while it is counted. */
+static void
+swap_candidate(struct shadow *s, struct publisher *p, struct geo_ref *geo, const struct worker *w,
+	unsigned int i)
+{
+	struct generation *g = rig_generation(0, geo, policies[(i + 1) % 2], 1);
+	struct candidate *c = i % 5 != 4 ? candidate_new(g, 1, i) : NULL;
+	struct shadow_counts sum = { .stricter = NULL };
+	struct tally tally = { .n_asns = 0 };
+	uint64_t n = n_bursts(w) + 2;
+
+	CU_ASSERT_FATAL(c != NULL || i % 5 == 4);
+	if (c == NULL)
+		generation_free(g);
+	CU_ASSERT_EQUAL_FATAL(shadow_set(s, c), 0);
+	while (n_bursts(w) < n)
+		;
+	CU_ASSERT_EQUAL(publisher_tally(p, &tally), 0);
+	tally_fini(&tally);
+	if (c != NULL) {
+		CU_ASSERT_EQUAL(shadow_sum(c, &sum), 0);
+		CU_ASSERT(sum.judged.packets > 0);
+		shadow_sum_fini(&sum);
+	}
+	shadow_reclaim(s);
+}
+
+static void
+swap_under_load(struct geo_ref *geo, unsigned int n_swaps, bool has_candidates)
 {
 	static struct hitless h;
 	static struct worker w;
+	struct shadow *shadow;
 	struct publisher *p;
 	pthread_t thread;
 	bool stop = false;
@@ -148,23 +191,22 @@ swap_under_load(struct geo_ref *geo, unsigned int n_swaps)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(geo);
 	rig_prepare();
 	p = publish_first(geo);
+	shadow = shadow_new(publisher_workers(p));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(shadow);
 	rig_worker_init(&rig, &w, 0, p, &stop);
+	w.shadow = shadow;
 	CU_ASSERT_EQUAL_FATAL(hitless_attach(&h, &rig, p), 0);
 	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, run_worker, &w), 0);
 	for (i = 1; i <= n_swaps; i++) {
-		struct generation *g = rig_generation(i, geo, policies[i % 2], 1);
-		uint64_t n = n_bursts(&w) + 1;
-
-		CU_ASSERT_PTR_NOT_NULL_FATAL(g);
-		publisher_set(p, g);
-		while (n_bursts(&w) < n) /* each generation gets to judge */
-			;
-		reclaim(p);
+		swap(p, geo, &w, i);
+		if (has_candidates)
+			swap_candidate(shadow, p, geo, &w, i);
 	}
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
 	hitless_detach(&h);
 	report(&h, &w, n_swaps);
+	shadow_free(shadow);
 	publisher_free(p);
 	geo_ref_drop(geo);
 	take_frames_back();
@@ -173,7 +215,13 @@ swap_under_load(struct geo_ref *geo, unsigned int n_swaps)
 static void
 test_nothing_is_lost_or_misjudged_by_many_swaps(void)
 {
-	swap_under_load(rig_geo_small(), N_SWAPS);
+	swap_under_load(rig_geo_small(), N_SWAPS, false);
+}
+
+static void
+test_nor_with_candidates_that_come_and_go_beside(void)
+{
+	swap_under_load(rig_geo_small(), N_SWAPS_BESIDE, true);
 }
 
 static void
@@ -183,7 +231,7 @@ test_nor_with_the_table_of_the_whole_internet(void)
 		suite_skip("compiling it takes minutes under ThreadSanitizer");
 		return;
 	}
-	swap_under_load(rig_geo_full(), N_SWAPS_FULL);
+	swap_under_load(rig_geo_full(), N_SWAPS_FULL, false);
 }
 
 /* The check itself: a generation that the frames know nothing of must not go unnoticed. */
@@ -218,6 +266,8 @@ test_wrong_verdicts_would_be_noticed(void)
 SUITE("hitless",
 	{ "nothing is lost or misjudged by many swaps",
 		test_nothing_is_lost_or_misjudged_by_many_swaps },
+	{ "nor with candidates that come and go beside",
+		test_nor_with_candidates_that_come_and_go_beside },
 	{ "nor with the table of the whole Internet",
 		test_nor_with_the_table_of_the_whole_internet },
 	{ "wrong verdicts would be noticed", test_wrong_verdicts_would_be_noticed })

@@ -75,6 +75,7 @@ test_an_empty_policy_has_the_documented_defaults(void)
 		p->sha256, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 	CU_ASSERT_EQUAL(p->mode, POLICY_ENFORCE);
 	CU_ASSERT_EQUAL(p->inbound, POLICY_INBOUND_PASS);
+	CU_ASSERT_EQUAL(p->conflict, POLICY_CONFLICT_FIRST);
 	CU_ASSERT_EQUAL(p->rules[p->rule_default].verdict, both);
 	CU_ASSERT_EQUAL(p->rules[p->rule_unknown].verdict, both);
 	CU_ASSERT_EQUAL(p->rules[p->rule_unparsable].verdict, both);
@@ -128,6 +129,7 @@ test_policy_keys_reach_their_fields(void)
 		parse_good("[policy]\nname = D\xc3\xbanLaoghaire 1\nmode = shadow\n"
 			   "default = approve\nunknown = mirror\nunparsable = drop\n"
 			   "source-route = pass\nopaque-tunnel = drop\nstale = mirror\n"
+			   "conflict = strictest\n"
 			   "[direction]\ninbound = destination\n[limits]\ntags = 0\n"
 			   "labels = 64\nheaders = 32\nheader-bytes = 4096\ndepth = 8\n");
 
@@ -142,6 +144,7 @@ test_policy_keys_reach_their_fields(void)
 	CU_ASSERT_STRING_EQUAL(
 		rule_text(p, p->rule_default), "policy.ini:4 [policy] default approve");
 	CU_ASSERT_EQUAL(p->inbound, POLICY_INBOUND_DESTINATION);
+	CU_ASSERT_EQUAL(p->conflict, POLICY_CONFLICT_STRICTEST);
 	CU_ASSERT_EQUAL(p->limits.n_tags_max, 0);
 	CU_ASSERT_EQUAL(p->limits.n_labels_max, 64);
 	CU_ASSERT_EQUAL(p->limits.n_headers_max, 32);
@@ -381,6 +384,13 @@ test_each_mistake_is_told_with_its_place(void)
 		{ "[policy]\nopaque-tunnel = oter\n",
 			"2: [policy] opaque-tunnel: 'oter' is not one of "
 			"outer|pass|approve|mirror|drop|drop+mirror (did you mean 'outer'?)" },
+		{ "[policy]\nconflict = strict\n", "2: [policy] conflict: 'strict' is not one of "
+						   "first|strictest|unknown (did you mean "
+						   "'strictest'?)" },
+		{ "[policy]\nconflict = drop\n",
+			"2: [policy] conflict: 'drop' is not one of first|strictest|unknown" },
+		{ "[policy]\nconflict = first\nconflict = first\n",
+			"3: [policy] conflict: 'conflict' was already given in line 2" },
 		{ "[limits]\ntags = 17\n", "2: [limits] tags: '17' is outside 0..16" },
 		{ "[limits]\nheader-bytes = 4097\n",
 			"2: [limits] header-bytes: '4097' is outside 0..4096 bytes" },

@@ -38,9 +38,9 @@ policy_of(const char *text)
 }
 
 static void
-add(struct geo_build *b, const char *prefix, const char *country, uint32_t asn)
+add_of(struct geo_build *b, const char *name, const char *prefix, const char *country, uint32_t asn)
 {
-	int source = geo_build_add_source(b, "test");
+	int source = geo_build_add_source(b, name);
 	struct ip_range range;
 
 	CU_ASSERT_EQUAL_FATAL(ip_parse_prefix(prefix, &range), 0);
@@ -48,6 +48,12 @@ add(struct geo_build *b, const char *prefix, const char *country, uint32_t asn)
 		CU_ASSERT_EQUAL_FATAL(geo_build_add_country(b, &range, country, source), 0);
 	if (asn != 0)
 		CU_ASSERT_EQUAL_FATAL(geo_build_add_asn(b, &range, asn, "NAME", source), 0);
+}
+
+static void
+add(struct geo_build *b, const char *prefix, const char *country, uint32_t asn)
+{
+	add_of(b, "test", prefix, country, asn);
 }
 
 static struct geo_table *
@@ -195,18 +201,36 @@ oracle_origin(const struct geo_table *geo, const struct ip_addr *ip, size_t *cur
 }
 
 static uint32_t
-oracle_rule(const struct policy *p, const struct geo_origin *o)
+oracle_country(const struct policy *p, const char country[2])
 {
-	bool has_country = strncmp(o->country, "ZZ", 2) != 0;
+	size_t i;
+
+	for (i = 0; i < p->n_countries; i++)
+		if (memcmp(p->countries[i].country, country, 2) == 0)
+			return p->countries[i].rule;
+	return p->rule_default;
+}
+
+static uint32_t
+oracle_rule(const struct policy *p, const struct geo_table *geo, const struct geo_origin *o)
+{
+	uint32_t rule, other;
 	size_t i;
 
 	for (i = 0; o->asn != 0 && i < p->n_asns; i++)
 		if (p->asns[i].asn == o->asn)
 			return p->asns[i].rule;
-	for (i = 0; has_country && i < p->n_countries; i++)
-		if (memcmp(p->countries[i].country, o->country, 2) == 0)
-			return p->countries[i].rule;
-	return has_country || o->asn != 0 ? p->rule_default : p->rule_unknown;
+	if (strncmp(o->country, "ZZ", 2) == 0)
+		return o->asn != 0 ? p->rule_default : p->rule_unknown;
+	rule = oracle_country(p, o->country);
+	if (o->n_dissents > 0 && p->conflict == POLICY_CONFLICT_UNKNOWN)
+		return p->rule_unknown;
+	for (i = 0; p->conflict == POLICY_CONFLICT_STRICTEST && i < o->n_dissents; i++) {
+		other = oracle_country(p, geo->dissents[o->dissents + i].country);
+		if (p->rules[other].verdict > p->rules[rule].verdict)
+			rule = other;
+	}
+	return rule;
 }
 
 static struct answer
@@ -219,8 +243,9 @@ oracle(const struct fixture *f, const struct ip_addr *ip, size_t *cursor)
 		a.origin = oracle_origin(f->geo, ip, cursor);
 	if (a.rule != RULESET_RULE_NONE || a.special == SPECIAL_EMBEDDED)
 		return a;
-	a.rule = a.special != SPECIAL_NONE ? f->policy->rule_special[a.special]
-					   : oracle_rule(f->policy, &f->geo->origins[a.origin]);
+	a.rule = a.special != SPECIAL_NONE
+			 ? f->policy->rule_special[a.special]
+			 : oracle_rule(f->policy, f->geo, &f->geo->origins[a.origin]);
 	return a;
 }
 
@@ -471,6 +496,92 @@ test_stale_data_adds_the_stale_action(void)
 	fixture_fini(&f);
 }
 
+/* Three sources; the last one is believed where it speaks. */
+static struct geo_table *
+disputed_geo(void)
+{
+	struct geo_build *b = geo_build_new();
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(b);
+	add_of(b, "one", "5.0.0.0/8", "DE", 0);
+	add_of(b, "one", "2a00::/16", "DE", 0);
+	add_of(b, "two", "5.1.0.0/16", "CN", 0);
+	add_of(b, "two", "5.2.0.0/16", "US", 0);
+	add_of(b, "two", "5.3.0.0/16", "BR", 64500);
+	add_of(b, "two", "5.4.0.0/16", "KP", 0);
+	add_of(b, "two", "5.6.0.0/16", "DE", 0);
+	add_of(b, "two", "5.7.0.0/16", "BR", 64501);
+	add_of(b, "two", "2a00:1::/32", "KP", 0);
+	add_of(b, "three", "5.1.128.0/17", "US", 0);
+	add_of(b, "three", "5.4.128.0/17", "CN", 0);
+	return geo_build_seal(b);
+}
+
+static void
+check_conflict(const char *word, const char *const (*cases)[3], size_t n)
+{
+	struct fixture f;
+	struct ip_addr ip;
+	char text[400], rule[128];
+	ruleset_class_t class;
+	size_t i;
+
+	snprintf(text, sizeof(text),
+		"[policy]\ndefault = mirror\nunknown = drop\nconflict = %s\n[country]\npass = DE\n"
+		"drop = CN\ndrop+mirror = KP\nmirror = US\n[asn]\npass = 64500\n"
+		"[prefix]\npass = 5.4.4.0/24\n",
+		word);
+	fixture_init(&f, text, disputed_geo(), false);
+	CU_ASSERT_EQUAL(disagreements_on_boundaries(&f), 0);
+	for (i = 0; i < n; i++) {
+		CU_ASSERT_EQUAL_FATAL(ip_parse(cases[i][0], &ip), 0);
+		class = class_of(f.ruleset, &ip);
+		policy_rule_format(f.policy, f.ruleset->classes[class].rule, rule, sizeof(rule));
+		if (strcmp(strrchr(rule, '[') - 1, cases[i][1]) != 0 ||
+			strcmp(reason_name(f.ruleset->reason[class]), cases[i][2]) != 0) {
+			printf("%s %s: %s, %s ", word, cases[i][0], rule,
+				reason_name(f.ruleset->reason[class]));
+			CU_FAIL("the rule");
+		}
+	}
+	fixture_fini(&f);
+}
+
+#define BELIEVED_DE " [country] pass DE"
+#define NAMED_CN    " [country] drop CN"
+#define NAMED_KP    " [country] drop+mirror KP"
+#define NAMED_US    " [country] mirror US"
+
+static void
+test_disputed_countries_get_what_the_policy_says(void)
+{
+	static const char *const first[][3] = { { "5.9.0.1", BELIEVED_DE, "approved-country" },
+		{ "5.1.0.1", NAMED_CN, "country" }, { "5.1.128.1", NAMED_US, "country" },
+		{ "5.7.0.1", " [policy] default mirror", "default" },
+		{ "5.4.128.1", NAMED_CN, "country" }, { "5.4.0.1", NAMED_KP, "country" } };
+	static const char *const strictest[][3] = { { "5.9.0.1", BELIEVED_DE, "approved-country" },
+		{ "5.6.0.1", BELIEVED_DE, "approved-country" }, /* they agree */
+		{ "5.1.0.1", NAMED_CN, "country" }, { "5.1.128.1", NAMED_CN, "country" },
+		{ "5.2.0.1", NAMED_US, "country" },
+		{ "5.3.0.1", " [asn] pass 64500", "approved-asn" },
+		{ "5.7.0.1", " [policy] default mirror", "default" }, /* no rule for BR */
+		{ "5.4.0.1", NAMED_KP, "country" }, { "5.4.128.1", NAMED_KP, "country" },
+		{ "5.4.4.1", " [prefix] pass 5.4.4.0/24", "approved-prefix" },
+		{ "2a00:1::1", NAMED_KP, "country" },
+		{ "2a00:2::1", BELIEVED_DE, "approved-country" } };
+	static const char *const unknown[][3] = { { "5.9.0.1", BELIEVED_DE, "approved-country" },
+		{ "5.6.0.1", BELIEVED_DE, "approved-country" },
+		{ "5.1.0.1", " [policy] unknown drop", "unknown" },
+		{ "5.3.0.1", " [asn] pass 64500", "approved-asn" },
+		{ "5.7.0.1", " [policy] unknown drop", "unknown" }, /* with an AS too */
+		{ "5.4.4.1", " [prefix] pass 5.4.4.0/24", "approved-prefix" },
+		{ "2a00:1::1", " [policy] unknown drop", "unknown" } };
+
+	check_conflict("first", first, sizeof(first) / sizeof(first[0]));
+	check_conflict("strictest", strictest, sizeof(strictest) / sizeof(strictest[0]));
+	check_conflict("unknown", unknown, sizeof(unknown) / sizeof(unknown[0]));
+}
+
 static void
 test_empty_table_knows_nothing_and_drops(void)
 {
@@ -686,6 +797,8 @@ SUITE("ruleset", { "most specific kind of rule decides", test_most_specific_kind
 	{ "carriers have no say unless a prefix names them",
 		test_carriers_have_no_say_unless_a_prefix_names_them },
 	{ "stale data adds the stale action", test_stale_data_adds_the_stale_action },
+	{ "disputed countries get what the policy says",
+		test_disputed_countries_get_what_the_policy_says },
 	{ "empty table knows nothing and drops", test_empty_table_knows_nothing_and_drops },
 	{ "oracle agrees on a small table with nested prefixes",
 		test_oracle_agrees_on_a_small_table_with_nested_prefixes },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A ruleset that says what policy and data say is found good, whatever they are; one wrong entry is
  * found. */
+#include "geo/geo_build.h"
 #include "ruleset/verify.h"
 #include "suite.h"
 
@@ -13,19 +14,27 @@ struct made {
 	struct ruleset *rs;
 };
 
+/* Takes `geo`. */
 static void
-make(struct made *m, const char *text, bool is_stale)
+make_with(struct made *m, const char *text, struct geo_table *geo, bool is_stale)
 {
 	struct ruleset_options options = { .is_stale = is_stale };
 	struct err_list errors = { .n = 0 };
-	struct err e;
 
 	m->policy = policy_parse(text, strlen(text), "policy.ini", &errors);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(m->policy);
-	m->geo = geo_load(geo_default_path(), &e);
+	m->geo = geo;
 	CU_ASSERT_PTR_NOT_NULL_FATAL(m->geo);
 	m->rs = ruleset_compile(m->policy, m->geo, &options);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(m->rs);
+}
+
+static void
+make(struct made *m, const char *text, bool is_stale)
+{
+	struct err e;
+
+	make_with(m, text, geo_load(geo_default_path(), &e), is_stale);
 }
 
 static void
@@ -143,7 +152,48 @@ test_tables_of_another_policy_are_found(void)
 	unmake(&b);
 }
 
+/* DE says one source of all of 5/8, and another of parts KP and US. */
+static struct geo_table *
+disputed(void)
+{
+	struct geo_build *b = geo_build_new();
+	int one = geo_build_add_source(b, "one"), two = geo_build_add_source(b, "two");
+	const struct ip_range whole = { IP4(5, 0, 0, 0), IP4(5, 255, 255, 255), 4 };
+	const struct ip_range kp = { IP4(5, 1, 0, 0), IP4(5, 1, 255, 255), 4 };
+	const struct ip_range us = { IP4(5, 2, 0, 0), IP4(5, 2, 255, 255), 4 };
+
+	CU_ASSERT_EQUAL_FATAL(geo_build_add_country(b, &kp, "KP", two), 0);
+	CU_ASSERT_EQUAL_FATAL(geo_build_add_country(b, &us, "US", two), 0);
+	CU_ASSERT_EQUAL_FATAL(geo_build_add_country(b, &whole, "DE", one), 0);
+	return geo_build_seal(b);
+}
+
+/* Each way to settle disputes is found good, and not where the policy asks for another way. */
+static void
+test_disputes_settled_in_another_way_are_found(void)
+{
+	static const char *const texts[] = { "[policy]\nconflict = first\n[country]\npass = DE\n",
+		"[policy]\nconflict = strictest\n[country]\npass = DE\nmirror = US\n",
+		"[policy]\nconflict = unknown\n[country]\npass = DE\n" };
+	struct made m;
+	struct err e;
+	unsigned int i, k;
+
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		make_with(&m, texts[i], disputed(), false);
+		for (k = POLICY_CONFLICT_FIRST; k <= POLICY_CONFLICT_UNKNOWN; k++) {
+			m.policy->conflict = k;
+			CU_ASSERT_EQUAL(ruleset_verify(m.rs, &e), k == i ? 0 : -EBADMSG);
+			if (k != i)
+				CU_ASSERT_PTR_NOT_NULL(strstr(e.message, "wrong at 5.1.0.0"));
+		}
+		unmake(&m);
+	}
+}
+
 SUITE("ruleset_verify", { "what the compiler makes is good", test_what_the_compiler_makes_is_good },
 	{ "one wrong class is found", test_one_wrong_class_is_found },
 	{ "one wrong verdict is found", test_one_wrong_verdict_is_found },
-	{ "tables of another policy are found", test_tables_of_another_policy_are_found })
+	{ "tables of another policy are found", test_tables_of_another_policy_are_found },
+	{ "disputes settled in another way are found",
+		test_disputes_settled_in_another_way_are_found })

@@ -7,6 +7,8 @@
 #include "store/store.h"
 #include "suite.h"
 
+#include "base/text.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -336,6 +338,48 @@ test_what_was_added_is_there_after_opening_again(void)
 	CU_ASSERT_EQUAL(store_next_number(s), 4);
 	store_close(s);
 	end();
+}
+
+/* Records whose parts are there or not, as the daemon makes them. */
+static void
+test_every_record_that_is_written_can_be_read(void)
+{
+	struct store_record r[5], out;
+	size_t i, size;
+	char *text;
+
+	for (i = 0; i < 5; i++)
+		r[i] = record_of(7, policy_of(7), geo_of(7));
+	r[0].confirmed = (struct store_person){ .uid = STORE_NOBODY };
+	r[1].state = STORE_UNCONFIRMED;
+	r[1].confirm_within_s = 600;
+	r[1].deadline = 1700000700;
+	r[1].deadline_boot = 700;
+	text_copy(r[1].boot_id, sizeof(r[1].boot_id), "boot");
+	r[2].state = STORE_WAITING; /* its time to confirm has not begun */
+	r[2].confirm_within_s = 600;
+	r[2].n_needed = 2;
+	r[3].state = STORE_WAITING;
+	r[3].n_needed = r[3].n_approvals = STORE_APPROVALS_MAX;
+	for (i = 0; i < STORE_APPROVALS_MAX; i++)
+		r[3].approvals[i] = (struct store_person){ (uint32_t)i, "carol", 1700000000 };
+	r[4].pushed = (struct store_person){ STORE_NOBODY, "trefoild", -1 };
+	for (i = 0; i < 5; i++) {
+		struct err e = { .line = 0 };
+
+		text = store_record_dump(&r[i], &size);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+		memset(&out, 0, sizeof(out));
+		if (store_record_parse(text, size, "r", &out, &e) != 0) {
+			printf("record %zu: %s %s ", i, e.key, e.message);
+			CU_FAIL("it can be read");
+		}
+		CU_ASSERT_EQUAL(out.confirm_within_s, r[i].confirm_within_s);
+		CU_ASSERT_EQUAL(out.deadline, r[i].deadline);
+		CU_ASSERT_EQUAL(out.n_approvals, r[i].n_approvals);
+		CU_ASSERT_EQUAL(out.pushed.at, r[i].pushed.at);
+		free(text);
+	}
 }
 
 static void
@@ -727,6 +771,57 @@ test_hostile_records_are_refused(void)
 	}
 }
 
+/* The digest is right, and the text means nothing or something else than what it would be taken for. */
+static void
+test_records_that_contradict_themselves_are_refused(void)
+{
+	static const struct {
+		const char *patch, *key;
+	} cases[] = {
+		{ "{\"approvals\":[null]}", "approvals" },
+		{ "{\"pushed\":{\"by\":\"a\",\"uid\":1,\"at\":\"1970-01-01T00:00:00Z\"}}", "at" },
+		{ "{\"pushed\":{\"by\":\"a\",\"uid\":1,\"at\":\"9999-12-31T23:59:60Z\"}}", "at" },
+		{ "{\"pushed\":{\"by\":\"a\",\"uid\":1,\"at\":\"2026-02-31T00:00:00Z\"}}", "at" },
+		{ "{\"pushed\":{\"by\":\"a\",\"uid\":1,\"at\":\" 2026-02-01T00:00:00Z\"}}", "at" },
+		{ "{\"state\":\"damaged\"}", "state" },
+		{ "{\"state\":\"unconfirmed\"}", "deadline" },
+		{ "{\"confirm\":{\"within_s\":0,\"deadline\":null,\"deadline_boot\":0,"
+		  "\"boot_id\":\"\"}}",
+			"within_s" },
+		{ "{\"state\":\"unconfirmed\",\"confirm\":{\"within_s\":5,\"deadline\":null,"
+		  "\"deadline_boot\":0,\"boot_id\":\"\"}}",
+			"deadline" },
+		{ "{\"approvals_needed\":9}", "approvals_needed" },
+	};
+	const struct store_record good = record_of(7, policy_of(7), geo_of(7));
+	char sha256[SHA256_TEXT_SIZE], *text;
+	struct store_record out;
+	json_t *object, *patch;
+	struct err e;
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		object = store_record_json(&good);
+		patch = json_loads(cases[i].patch, 0, NULL);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(patch);
+		json_object_update(object, patch);
+		text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
+		CU_ASSERT_EQUAL(sha256_text(text, strlen(text), sha256), 0);
+		free(text);
+		json_object_set_new(object, "record_sha256", json_string(sha256));
+		text = json_dumps(object, JSON_COMPACT);
+		e.key[0] = '\0';
+		CU_ASSERT_EQUAL(store_record_parse(text, strlen(text), "r", &out, &e), -EINVAL);
+		if (strcmp(e.key, cases[i].key) != 0) {
+			printf("%s: %s %s ", cases[i].patch, e.key, e.message);
+			CU_FAIL("the key");
+		}
+		free(text);
+		json_decref(patch);
+		json_decref(object);
+	}
+}
+
 static void
 test_directories_that_cannot_be_used_are_named(void)
 {
@@ -748,6 +843,8 @@ test_directories_that_cannot_be_used_are_named(void)
 SUITE("store",
 	{ "what was added is there after opening again",
 		test_what_was_added_is_there_after_opening_again },
+	{ "every record that is written can be read",
+		test_every_record_that_is_written_can_be_read },
 	{ "numbers and digests must fit", test_numbers_and_digests_must_fit },
 	{ "a state changes and lasts", test_a_state_changes_and_lasts },
 	{ "fifty are kept, and the newest confirmed one always",
@@ -761,5 +858,7 @@ SUITE("store",
 		test_files_cut_at_every_byte_are_found_damaged },
 	{ "one changed byte of a record is found", test_one_changed_byte_of_a_record_is_found },
 	{ "hostile records are refused", test_hostile_records_are_refused },
+	{ "records that contradict themselves are refused",
+		test_records_that_contradict_themselves_are_refused },
 	{ "directories that cannot be used are named",
 		test_directories_that_cannot_be_used_are_named })

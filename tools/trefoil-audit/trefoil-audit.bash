@@ -34,6 +34,8 @@ _trefoil_audit() {
 	esac
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$options --help --usage --version" -- "$cur")
+	elif [[ ${words[1]} == verify ]]; then
+		_filedir
 	else
 		_filedir -d
 	fi

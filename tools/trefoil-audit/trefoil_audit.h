@@ -66,6 +66,9 @@ typedef int packet_fn(void *context, const struct packet *p, struct err *e);
 int walk(const struct options *o, const struct selection *s, packet_fn *fn, void *context,
 	struct err *e);
 
+/* Check the audit log of commands `path`; `head` must be in it, NULL = none. Returns an exit code. */
+int verify_log(const struct options *o, const char *path, const char *head);
+
 /* A sub-command; argv[0] is "trefoil-audit NAME". Returns an exit code. */
 typedef int command_fn(int argc, char **argv);
 command_fn command_list, command_verify, command_extract, command_flows, command_report;

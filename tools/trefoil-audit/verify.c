@@ -2,7 +2,12 @@
 /* trefoil-audit verify: is every byte as it was written? */
 #include "trefoil_audit.h"
 
+#include "evidence/command_log.h"
+
 #include <inttypes.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 struct arguments {
 	struct options options; /* first: the child gets it */
@@ -128,22 +133,42 @@ verify(struct arguments *a)
 	return rc != 0 ? EXIT_REFUSED : code;
 }
 
+/* The audit log itself, or of a state directory. Returns its path in `path`, or NULL: evidence. */
+static const char *
+find_log(const char *where, char *path, size_t size)
+{
+	struct stat st;
+
+	if (stat(where, &st) == 0 && !S_ISDIR(st.st_mode))
+		return where;
+	snprintf(path, size, "%s/" INVENTORY_MANIFEST, where);
+	if (access(path, F_OK) == 0)
+		return NULL;
+	snprintf(path, size, "%s/" COMMAND_LOG_FILE, where);
+	return access(path, F_OK) == 0 ? path : NULL;
+}
+
 int
 command_verify(int argc, char **argv)
 {
 	static const struct argp_child children[] = { { &options_argp, 0, NULL, 0 }, { 0 } };
-	static const struct argp argp = { option_list, parse, "DIRECTORY",
+	static const struct argp argp = { option_list, parse, "DIRECTORY|FILE",
 		"Check an evidence directory: the manifest's chain and signatures, every segment "
-		"against its checkpoints and its digest, and that nothing else is there.\v"
+		"against its checkpoints and its digest, and that nothing else is there. Or an "
+		"audit log (" COMMAND_LOG_FILE ", or the state directory that holds it): its "
+		"chain, its signatures, and that each line says what such lines say.\v"
 		"Exit status: 0 good, 1 broken: the first broken link is named.",
 		children, NULL, NULL };
 	struct arguments a = { .head = NULL };
+	char path[PATH_MAX];
+	const char *log;
 	int code;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
 	code = options_load(&a.options);
+	log = find_log(a.options.directory, path, sizeof(path));
 	if (code == EXIT_DONE)
-		code = verify(&a);
+		code = log != NULL ? verify_log(&a.options, log, a.head) : verify(&a);
 	options_fini(&a.options);
 	return code;
 }

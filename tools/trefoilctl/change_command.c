@@ -12,7 +12,7 @@
 
 /* "generation 7 judges (policy x, sha256 y)", "generation 7 waits for approvals". */
 static void
-print_change(const json_t *result)
+print_change(const json_t *result, FILE *out)
 {
 	const json_t *change = json_object_get(result, "change");
 	const json_t *policy = json_object_get(result, "policy");
@@ -24,37 +24,21 @@ print_change(const json_t *result)
 	char *safe_sha256 = print_safe(sha256 != NULL ? sha256 : "-");
 
 	if (json_is_true(json_object_get(change, "waiting")))
-		printf("generation %" JSON_INTEGER_FORMAT
-		       " waits for approval: trefoilctl approve %" JSON_INTEGER_FORMAT "\n",
+		fprintf(out,
+			"generation %" JSON_INTEGER_FORMAT
+			" waits for approval: trefoilctl approve %" JSON_INTEGER_FORMAT "\n",
 			generation, generation);
 	else
-		printf("generation %" JSON_INTEGER_FORMAT " is running (policy %s, sha256 %s)\n",
+		fprintf(out,
+			"generation %" JSON_INTEGER_FORMAT " is running (policy %s, sha256 %s)\n",
 			generation, safe_name, safe_sha256);
 	if (left > 0)
-		printf("it is rolled back in %" JSON_INTEGER_FORMAT
-		       " s unless it is confirmed: trefoilctl confirm\n",
+		fprintf(out,
+			"it is rolled back in %" JSON_INTEGER_FORMAT
+			" s unless it is confirmed: trefoilctl confirm\n",
 			left);
 	free(safe_name);
 	free(safe_sha256);
-}
-
-/* Takes `request`; `view` is for people. */
-static enum control_exit
-ask(const struct command_line *line, json_t *request, void (*view)(const json_t *result))
-{
-	const json_t *result;
-	json_t *response;
-	enum control_exit code;
-
-	code = command_ask(line, request, TIMEOUT_MS, &response, &result);
-	if (code != CONTROL_DONE)
-		return code;
-	if (line->json)
-		command_print_json(json_deep_copy(result));
-	else
-		view(result);
-	json_decref(response);
-	return CONTROL_DONE;
 }
 
 enum control_exit
@@ -75,7 +59,7 @@ command_push(const struct command_line *line)
 	if (request != NULL && line->confirm_within_s > 0)
 		json_object_set_new(
 			request, "confirm_within_s", json_integer(line->confirm_within_s));
-	code = ask(line, request, print_change);
+	code = command_ask_and_show(line, request, TIMEOUT_MS, print_change);
 	candidate_fini(&c);
 	return code;
 }
@@ -100,42 +84,42 @@ command_promote(const struct command_line *line)
 	if (request != NULL && line->confirm_within_s > 0)
 		json_object_set_new(
 			request, "confirm_within_s", json_integer(line->confirm_within_s));
-	return ask(line, request, print_change);
+	return command_ask_and_show(line, request, TIMEOUT_MS, print_change);
 }
 
 static void
-print_confirmed(const json_t *result)
+print_confirmed(const json_t *result, FILE *out)
 {
-	printf("generation %" JSON_INTEGER_FORMAT " is confirmed\n",
+	fprintf(out, "generation %" JSON_INTEGER_FORMAT " is confirmed\n",
 		json_integer_value(json_object_get(result, "generation")));
 }
 
 enum control_exit
 command_confirm(const struct command_line *line)
 {
-	return ask(line, request_of(line, "confirm"), print_confirmed);
+	return command_ask_and_show(line, request_of(line, "confirm"), TIMEOUT_MS, print_confirmed);
 }
 
 enum control_exit
 command_rollback(const struct command_line *line)
 {
-	return ask(line, request_of(line, "rollback"), print_change);
+	return command_ask_and_show(line, request_of(line, "rollback"), TIMEOUT_MS, print_change);
 }
 
 enum control_exit
 command_approve(const struct command_line *line)
 {
-	return ask(line, request_of(line, "approve"), print_change);
+	return command_ask_and_show(line, request_of(line, "approve"), TIMEOUT_MS, print_change);
 }
 
 enum control_exit
 command_history(const struct command_line *line)
 {
-	return ask(line, request_of(line, "history"), view_history);
+	return command_ask_and_show(line, request_of(line, "history"), TIMEOUT_MS, view_history);
 }
 
 enum control_exit
 command_show(const struct command_line *line)
 {
-	return ask(line, request_of(line, "show"), view_show);
+	return command_ask_and_show(line, request_of(line, "show"), TIMEOUT_MS, view_show);
 }

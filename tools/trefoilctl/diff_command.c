@@ -50,32 +50,28 @@ base64(const char *bytes, size_t size)
 	return text;
 }
 
-/* Shows what a change of data came to. */
-static enum control_exit
-ask_change(const struct command_line *line, json_t *request)
+/* What a change of data came to, or the state of the data. */
+static void
+view_change(const json_t *result, FILE *out)
 {
-	const json_t *result, *change;
-	json_t *response;
-	enum control_exit code;
+	const json_t *change = json_object_get(result, "change");
 
-	if (request != NULL && line->message != NULL)
-		json_object_set_new(request, "message", json_string(line->message));
-	code = command_ask(line, request, TIMEOUT_MS, &response, &result);
-	if (code != CONTROL_DONE)
-		return code;
-	change = json_object_get(result, "change");
-	if (line->json)
-		command_print_json(json_deep_copy(result));
-	else if (!json_is_object(change))
-		view_geo(result);
+	if (!json_is_object(change))
+		view_geo(result, out);
 	else
-		printf("generation %" JSON_INTEGER_FORMAT " %s\n",
+		fprintf(out, "generation %" JSON_INTEGER_FORMAT " %s\n",
 			json_integer_value(json_object_get(change, "generation")),
 			json_is_true(json_object_get(change, "waiting"))
 				? "waits for approval: see trefoilctl show"
 				: "is running");
-	json_decref(response);
-	return CONTROL_DONE;
+}
+
+static enum control_exit
+ask_change(const struct command_line *line, json_t *request)
+{
+	if (request != NULL && line->message != NULL)
+		json_object_set_new(request, "message", json_string(line->message));
+	return command_ask_and_show(line, request, TIMEOUT_MS, view_change);
 }
 
 enum control_exit

@@ -307,6 +307,8 @@ view_status(const json_t *result, FILE *out)
 		{ "  IPv4 ranges", "geo.ranges4", COUNT },
 		{ "  IPv6 ranges", "geo.ranges6", COUNT },
 		{ "  origins", "geo.origins", COUNT },
+		{ "audit lines", "audit.lines", COUNT },
+		{ "  chain head", "audit.sha256", TEXT },
 	};
 	static const struct view wires = { "wires", NULL, NULL,
 		{ { "WIRE", "name", TEXT }, { "INSIDE", "inside.port", TEXT },
@@ -449,6 +451,7 @@ show_destinations(const json_t *list, FILE *out)
 		{ "    AS name", "as_name", TEXT },
 		{ "    range", "", RANGE },
 		{ "    sources", "sources", TEXT },
+		{ "    conflict", "conflict", TEXT },
 	};
 	const json_t *item;
 	size_t i;
@@ -482,6 +485,7 @@ view_explain(const json_t *result, FILE *out)
 		{ "AS name", "as_name", TEXT },
 		{ "range", "", RANGE },
 		{ "sources", "sources", TEXT },
+		{ "conflict", "conflict", TEXT },
 		{ "generation", "generation", COUNT },
 		{ "geo table", "geo_file", TEXT },
 		{ "geo built at", "geo_built_at", TEXT },
@@ -500,7 +504,7 @@ view_explain(const json_t *result, FILE *out)
 }
 
 void
-view_geo(const json_t *result)
+view_geo(const json_t *result, FILE *out)
 {
 	static const struct field fields[] = {
 		{ "geo table", "file", TEXT },
@@ -515,5 +519,5 @@ view_geo(const json_t *result)
 		{ "checks", "checks", TEXT },
 	};
 
-	show_fields(result, fields, N(fields), stdout);
+	show_fields(result, fields, N(fields), out);
 }

@@ -25,8 +25,8 @@ void view_mirror(const json_t *result, FILE *out);
 void view_segments(const json_t *result, FILE *out);
 
 /* The generations, newest first; one with its policy. To standard output. */
-void view_history(const json_t *result);
-void view_show(const json_t *result);
+void view_history(const json_t *result, FILE *out);
+void view_show(const json_t *result, FILE *out);
 
 /* The geo table that judges. */
-void view_geo(const json_t *result);
+void view_geo(const json_t *result, FILE *out);

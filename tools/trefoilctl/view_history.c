@@ -46,7 +46,7 @@ number_of(const json_t *record)
 }
 
 void
-view_history(const json_t *result)
+view_history(const json_t *result, FILE *out)
 {
 	static const char *const heads[] = { "GENERATION", "STATE", "KIND", "PUSHED AT", "BY",
 		"POLICY", "SHA256", "GEO", "MESSAGE", NULL };
@@ -67,43 +67,43 @@ view_history(const json_t *result)
 		table_cell(t, digest_at(record, "geo"), false);
 		table_cell(t, text_at(record, "message", NULL), false);
 	}
-	table_end(t, stdout);
+	table_end(t, out);
 }
 
 static void
-show_line(const char *label, char *text)
+show_line(const char *label, char *text, FILE *out)
 {
 	if (text != NULL)
-		printf("%-14s %s\n", label, text);
+		fprintf(out, "%-14s %s\n", label, text);
 	free(text);
 }
 
 static void
-show_approvals(const json_t *result)
+show_approvals(const json_t *result, FILE *out)
 {
 	const json_t *list = json_object_get(result, "approvals");
 	json_int_t n_needed = json_integer_value(json_object_get(result, "approvals_needed"));
 	size_t i;
 
 	if (n_needed > 0)
-		printf("%-14s %zu of %" JSON_INTEGER_FORMAT "\n", "approvals",
+		fprintf(out, "%-14s %zu of %" JSON_INTEGER_FORMAT "\n", "approvals",
 			json_array_size(list), n_needed);
 	for (i = 0; i < json_array_size(list); i++)
-		show_line("  by", text_at(json_array_get(list, i), "by", NULL));
+		show_line("  by", text_at(json_array_get(list, i), "by", NULL), out);
 }
 
 /* The policy comes last, as it was pushed: it is text that anybody may pipe into a file. */
 static void
-show_text(const json_t *result)
+show_text(const json_t *result, FILE *out)
 {
 	const json_t *text = json_object_get(result, "text");
 
-	putchar('\n');
-	fwrite(json_string_value(text), 1, json_string_length(text), stdout);
+	fputc('\n', out);
+	fwrite(json_string_value(text), 1, json_string_length(text), out);
 }
 
 void
-view_show(const json_t *result)
+view_show(const json_t *result, FILE *out)
 {
 	static const struct {
 		const char *label, *key, *inner;
@@ -124,9 +124,9 @@ view_show(const json_t *result)
 	};
 	size_t i;
 
-	show_line("generation", number_of(result));
+	show_line("generation", number_of(result), out);
 	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-		show_line(lines[i].label, text_at(result, lines[i].key, lines[i].inner));
-	show_approvals(result);
-	show_text(result);
+		show_line(lines[i].label, text_at(result, lines[i].key, lines[i].inner), out);
+	show_approvals(result, out);
+	show_text(result, out);
 }
