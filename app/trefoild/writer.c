@@ -409,7 +409,6 @@ take_copy(void *context, unsigned int ring, const struct mirror_note *note, cons
 		.origin = &origin,
 		.data = data };
 	enum custody_cause left_out;
-	size_t comment_length;
 	int rc;
 
 	if (w->file == NULL || w->has_failed) {
@@ -422,7 +421,7 @@ take_copy(void *context, unsigned int ring, const struct mirror_note *note, cons
 		return;
 	}
 	packet.length = extra.kept;
-	packet.comment = annotate(w->annotator, note, &extra, &comment_length);
+	packet.comment = annotate(w->annotator, note, &extra, &packet.comment_length);
 	rc = capture_file_write(w->file, &packet);
 	if (rc != 0) {
 		w->has_failed = rc != -EINVAL && rc != -EMSGSIZE;
