@@ -5,6 +5,7 @@
  * and put under a checkpoint now and then (segment.h).
  *
  * A line that cannot be written (a full disk) leaves everything as it was: the caller tries again.
+ * One that is in the file counts, also when the disk does not confirm it: evidence_sync() then says.
  *
  * Threads: one at a time.
  * Units: bytes; *_s are seconds since the epoch.
@@ -72,8 +73,12 @@ int evidence_hold(struct evidence *evidence, const char *name, bool is_hold, con
 	const char *why, struct err *e);
 
 /* Remove what is closed, not held and was closed before `before_s`: first the line, then the files.
- * Returns the number of segments removed or -errno of the first that could not be. */
+ * Files that could not go, or that a crash left, go with the next call. Returns the number of
+ * segments removed or -errno of the first that could not be. */
 int evidence_expire(struct evidence *evidence, int64_t before_s, struct err *e);
+
+/* Lines that the disk did not confirm are tried again. Returns 0 (all are on it) or -errno. */
+int evidence_sync(struct evidence *evidence, struct err *e);
 
 /* Bytes of everything in custody that is not removed: segments, checkpoints, manifest. */
 uint64_t evidence_bytes(const struct evidence *evidence);

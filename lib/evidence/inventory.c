@@ -54,6 +54,18 @@ inventory_find(struct inventory *inventory, const char *name)
 	return NULL;
 }
 
+bool
+inventory_was_removed(const struct inventory *inventory, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < inventory->n; i++)
+		if (inventory->items[i].is_removed &&
+			strcmp(inventory->items[i].claim.name, name) == 0)
+			return true;
+	return false;
+}
+
 static int
 apply_open(struct inventory *inventory, const json_t *record, const char *hash, struct err *e)
 {

@@ -31,6 +31,7 @@ struct inventory_segment {
 	int64_t opened_s, closed_s;
 	bool is_recovered, is_held, is_removed, is_missing;
 	bool is_damaged;         /* was so when it was recovered */
+	bool is_gone;            /* removed, and its files with it; set by who removes them */
 	json_t *opened, *closed; /* the manifest's lines, closed NULL while open */
 };
 
@@ -55,3 +56,6 @@ int inventory_apply(
 
 /* The segment of that name that is not removed, or NULL. */
 struct inventory_segment *inventory_find(struct inventory *inventory, const char *name);
+
+/* Was there one of that name that is removed now? */
+bool inventory_was_removed(const struct inventory *inventory, const char *name);

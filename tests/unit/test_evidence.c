@@ -442,6 +442,30 @@ test_removal_waits_for_retention_and_hold(void)
 	CU_ASSERT_EQUAL(r.n_removed, 2);
 }
 
+/* A crash, or a disk that refuses, between the line and its deed. */
+static void
+test_files_left_behind_a_removal_are_a_note_and_go_at_the_next_start(void)
+{
+	struct err e = { .message = "" };
+	struct audit_result r;
+	struct evidence *ev;
+
+	set_up();
+	ev = start(NULL);
+	write_segment(ev, "a", 1, true);
+	shell("cp a a.kept && cp a.checkpoints.jsonl c.kept");
+	CU_ASSERT_EQUAL(evidence_expire(ev, INT64_MAX, &e), 1);
+	evidence_close(ev, true);
+	shell("mv a.kept a && mv c.kept a.checkpoints.jsonl");
+	CU_ASSERT_EQUAL(audit(&r), 0);
+	CU_ASSERT_EQUAL(r.n_notes, 2);
+	ev = start(NULL);
+	shell("test ! -e a -a ! -e a.checkpoints.jsonl");
+	evidence_close(ev, true);
+	CU_ASSERT_EQUAL(audit(&r), 0);
+	CU_ASSERT_EQUAL(r.n_notes, 0);
+}
+
 static void
 test_hostile_names_are_refused(void)
 {
@@ -484,5 +508,7 @@ SUITE("evidence", { "what was kept verifies", test_what_was_kept_verifies },
 	{ "broken manifest is set aside, not continued",
 		test_broken_manifest_is_set_aside_not_continued },
 	{ "removal waits for retention and hold", test_removal_waits_for_retention_and_hold },
+	{ "files left behind a removal are a note",
+		test_files_left_behind_a_removal_are_a_note_and_go_at_the_next_start },
 	{ "hostile names are refused", test_hostile_names_are_refused },
 	{ "tidies up", test_tidies_up })
