@@ -213,8 +213,16 @@ def test_killed_at_random():
                 d.process.wait()
             done = verify(shared)[-1]
             equal((done["ok"], done["broken"]), (True, 0), f"after kill {i + 1}")
-        recovered = [r for r in manifest(shared) if r["type"] == "recover"]
-        equal(len(recovered), KILLS - 1, "each open segment is recovered by the next start")
+        still_open, recovered = set(), []
+        for r in manifest(shared):
+            if r["type"] == "open":
+                still_open.add(r["segment"])
+            elif r["type"] in ("close", "recover"):
+                still_open.remove(r["segment"])
+                recovered += [r] if r["type"] == "recover" else []
+            elif r["type"] == "start":  # a kill may come between the end of one and the next
+                equal(still_open, set(), "each open segment is recovered by the next start")
+        check(KILLS / 2 < len(recovered) < KILLS, "segments recovered", len(recovered))
         check(all("error" not in r for r in recovered), "without damage", recovered)
 
 
