@@ -76,6 +76,15 @@ is_as_recovered(const struct inventory_segment *s, const struct segment_finding 
 	       strcmp(found->sha256, s->claim.sha256) == 0;
 }
 
+/* An open segment, or one that was open at a crash, is shorter than the manifest once said. */
+static bool
+is_cut(const struct inventory_segment *s, const struct segment_finding *found)
+{
+	if (s->claim.is_closed && !s->is_recovered)
+		return false;
+	return (s->is_recovered ? s->covered : found->covered) < s->anchored;
+}
+
 /* A crash may come between the line that opens a segment and its file; once there is a checkpoint,
  * there was a file. */
 static bool
@@ -84,7 +93,7 @@ is_never_written(const struct audit *a, const struct inventory_segment *s)
 	char path[PATH_SIZE];
 	struct stat st;
 
-	if (s->claim.is_closed && !s->is_missing)
+	if (s->anchored != 0 || (s->claim.is_closed && !s->is_missing))
 		return false;
 	snprintf(path, sizeof(path), "%s/%s", a->directory, s->claim.name);
 	if (stat(path, &st) == 0)
@@ -115,7 +124,13 @@ audit_segment(struct audit *a, const struct inventory_segment *s)
 		return rc;
 	a->result->n_bytes += found.bytes;
 	a->result->n_packets += found.n_packets;
-	if (rc == 0) {
+	if (rc == 0 && is_cut(s, &found)) {
+		snprintf(text, sizeof(text),
+			"is cut off: the manifest has its first %" PRIu64
+			" bytes under a checkpoint, here are %" PRIu64 " (packet %" PRIu64 ")",
+			s->anchored, s->is_recovered ? s->covered : found.covered, found.n_packets);
+		tell(a, AUDIT_BROKEN, s, &found, text);
+	} else if (rc == 0) {
 		tell_good(a, s, &found);
 	} else if (is_as_recovered(s, &found)) {
 		snprintf(text, sizeof(text), "damaged by the crash it was recovered from: %.600s",

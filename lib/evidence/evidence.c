@@ -13,6 +13,7 @@
 
 #define PATH_SIZE  4096
 #define BROKEN_MAX 1000
+#define ANCHOR_S   60 /* between lines that say how far an open segment is covered */
 
 struct evidence {
 	struct evidence_options options;
@@ -22,7 +23,8 @@ struct evidence {
 	struct inventory inventory;
 	struct segment *segment; /* NULL = none is open */
 	char name[SEGMENT_NAME_MAX + 1];
-	uint64_t bytes; /* of closed segments and their checkpoints */
+	uint64_t bytes;     /* of closed segments and their checkpoints */
+	int64_t anchored_s; /* monotonic: when the last such line was written */
 };
 
 static const char *
@@ -301,8 +303,9 @@ evidence_uncovered(const struct evidence *ev)
 	return segment_bytes(ev->segment) - segment_covered(ev->segment);
 }
 
-int
-evidence_checkpoint(struct evidence *ev, uint64_t n_packets, json_t *more, bool is_durable)
+/* Put the open segment under a checkpoint; NULL segment: nothing. */
+static int
+evidence_cover(struct evidence *ev, uint64_t n_packets, json_t *more, bool is_durable)
 {
 	int rc;
 
@@ -312,6 +315,37 @@ evidence_checkpoint(struct evidence *ev, uint64_t n_packets, json_t *more, bool 
 	}
 	rc = segment_checkpoint(ev->segment, n_packets, more);
 	return rc == 0 && is_durable ? segment_sync(ev->segment) : rc;
+}
+
+/* Who takes an open segment away, or cuts it and its checkpoints to an earlier one, finds in the
+ * manifest how far it was. */
+static int
+evidence_anchor(struct evidence *ev, uint64_t n_packets)
+{
+	const struct inventory_segment *s = inventory_find(&ev->inventory, ev->name);
+	struct timespec now;
+	int rc;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (s == NULL || (s->anchored != 0 && now.tv_sec - ev->anchored_s < ANCHOR_S))
+		return 0;
+	rc = evidence_append(
+		ev, json_pack("{s:s, s:s, s:I, s:I}", "type", "covered", "segment", ev->name,
+			    "bytes", (json_int_t)segment_covered(ev->segment), "packets",
+			    (json_int_t)n_packets));
+	if (rc == 0)
+		ev->anchored_s = now.tv_sec;
+	return rc;
+}
+
+int
+evidence_checkpoint(struct evidence *ev, uint64_t n_packets, json_t *more, bool is_durable)
+{
+	int rc = evidence_cover(ev, n_packets, more, is_durable);
+
+	if (rc == 0 && is_durable && ev->segment != NULL)
+		rc = evidence_anchor(ev, n_packets);
+	return rc;
 }
 
 /* The last checkpoint covers the whole file, then the manifest says so. */
@@ -327,7 +361,7 @@ evidence_end(struct evidence *ev, uint64_t n_packets, json_t *more, struct err *
 		return 0;
 	}
 	if (evidence_uncovered(ev) != 0)
-		rc = evidence_checkpoint(ev, n_packets, NULL, true);
+		rc = evidence_cover(ev, n_packets, NULL, true);
 	if (rc == 0)
 		rc = segment_get(ev->segment, &found);
 	record = rc == 0 ? finding_json("close", ev->name, &found) : NULL;

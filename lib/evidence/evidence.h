@@ -55,7 +55,8 @@ void evidence_update(struct evidence *evidence, const void *data, size_t size);
 uint64_t evidence_uncovered(const struct evidence *evidence);
 
 /* Put the open segment's bytes under a checkpoint, `n_packets` so far, further keys `more` (taken,
- * NULL allowed). `is_durable`: it is on the disk afterwards (the caller syncs the segment before).
+ * NULL allowed). `is_durable`: it is on the disk afterwards (the caller syncs the segment before),
+ * and the first one, then one a minute, goes into the manifest too.
  * Without one: nothing. Returns 0 or -errno. */
 int evidence_checkpoint(
 	struct evidence *evidence, uint64_t n_packets, json_t *more, bool is_durable);

@@ -93,6 +93,19 @@ apply_open(struct inventory *inventory, const json_t *record, const char *hash, 
 }
 
 static int
+apply_covered(struct inventory_segment *s, const json_t *record, struct err *e)
+{
+	uint64_t bytes = number_of(record, "bytes");
+
+	if (s->claim.is_closed)
+		return not_fitting(e, "covers a segment that is closed");
+	if (bytes < s->anchored)
+		return not_fitting(e, "covers less of a segment than before");
+	s->anchored = bytes;
+	return 0;
+}
+
+static int
 apply_close(struct inventory_segment *s, const json_t *record, bool is_recovered, struct err *e)
 {
 	const json_t *checkpoints = json_object_get(record, "checkpoints");
@@ -141,13 +154,16 @@ apply_to_segment(struct inventory *inventory, const char *type, const json_t *re
 	}
 	if (strcmp(type, "remove") == 0)
 		return apply_remove(s, e);
+	if (strcmp(type, "covered") == 0)
+		return apply_covered(s, record, e);
 	return apply_close(s, record, strcmp(type, "recover") == 0, e);
 }
 
 int
 inventory_apply(struct inventory *inventory, const json_t *record, const char *hash, struct err *e)
 {
-	static const char *const of_segment[] = { "close", "recover", "hold", "release", "remove" };
+	static const char *const of_segment[] = { "covered", "close", "recover", "hold", "release",
+		"remove" };
 	const char *type = text_of(record, "type");
 	size_t i;
 

@@ -125,7 +125,7 @@ def test_syncs_that_fail():
         equal(d.counted(40)["mirror"]["lost"], 0, "lost")
         equal(d.stop(), 0, "exit code")
         accounted(d, 40)
-        equal([r["type"] for r in manifest(d)],
+        equal([r["type"] for r in manifest(d) if r["type"] != "covered"],
               ["start", "open", "close", "open", "close", "open", "hold", "close", "stop"], "lines")
 
 
