@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A direct-mapped cache of texts by generation, class, verdict and reason: formatting with names of
- * rules takes longer than copying a frame. A generation's number is never given twice in one run of
- * the daemon, its address may be.
+ * A cache of texts by generation, class, verdict and reason, N_WAYS places for each: formatting with
+ * names of rules takes longer than copying a frame. A generation's number is never given twice in
+ * one run of the daemon, its address may be.
  */
 #include "annotate.h"
 
@@ -15,19 +15,26 @@
 
 #define LAST_OF_FLOW " flow-ends-here=limit"
 
-#define N_SLOTS   1024u
+#define N_SETS    256u
+#define N_WAYS    4u
 #define TEXT_SIZE 240u /* longer ones are made anew each time */
 
-struct slot {
+struct key {
 	uint32_t generation, class;
 	uint8_t verdict, reason, non_ip, is_odd;
-	uint16_t length; /* 0 = empty */
-	char text[TEXT_SIZE];
+	uint32_t length; /* of the text; 0 = empty */
+};
+
+/* The keys of a set share a cache line. */
+struct set {
+	struct key keys[N_WAYS];
+	char texts[N_WAYS][TEXT_SIZE];
 };
 
 struct annotator {
 	char text[MIRROR_COMMENT_MAX];
-	struct slot slots[N_SLOTS];
+	unsigned int next; /* way that is taken by what comes new */
+	struct set sets[N_SETS];
 };
 
 struct annotator *
@@ -59,37 +66,68 @@ format_common(const struct mirror_note *note, char *buf)
 	return strlen(buf);
 }
 
-static struct slot *
-slot_of(struct annotator *a, const struct mirror_note *note, uint32_t generation)
+static struct set *
+set_of(struct annotator *a, const struct key *key)
 {
-	uint32_t hash = note->class * 2654435761u ^ note->reason * 40503u ^ generation ^
-			(uint32_t)note->verdict << 8;
+	uint32_t hash = key->class ^ (uint32_t)key->reason << 20 ^ (uint32_t)key->verdict << 28 ^
+			key->generation << 12;
 
-	return &a->slots[(hash >> 7 ^ hash) & (N_SLOTS - 1)];
+	return &a->sets[hash * 2654435761u >> 24];
 }
 
 static bool
-slot_is_of(const struct slot *s, const struct mirror_note *note, uint32_t generation)
+key_equals(const struct key *a, const struct key *b)
 {
-	return s->length != 0 && s->generation == generation && s->class == note->class &&
-	       s->verdict == note->verdict && s->reason == note->reason &&
-	       s->non_ip == note->non_ip && s->is_odd == note->is_odd;
+	return a->class == b->class && a->generation == b->generation && a->reason == b->reason &&
+	       a->verdict == b->verdict && a->non_ip == b->non_ip && a->is_odd == b->is_odd;
+}
+
+/* Copy what is known of the key to a->text; 0 = nothing is. */
+static size_t
+recall(struct annotator *a, const struct set *set, const struct key *key)
+{
+	unsigned int i;
+
+	for (i = 0; i < N_WAYS; i++) {
+		if (!key_equals(&set->keys[i], key))
+			continue;
+		memcpy(a->text, set->texts[i], set->keys[i].length);
+		return set->keys[i].length;
+	}
+	return 0;
 }
 
 static void
-slot_fill(struct slot *s, const struct mirror_note *note, uint32_t generation, const char *text,
-	size_t length)
+remember(struct annotator *a, struct set *set, const struct key *key, size_t length)
 {
+	unsigned int way = a->next++ % N_WAYS;
+
 	if (length > TEXT_SIZE)
 		return;
-	s->generation = generation;
-	s->class = note->class;
-	s->verdict = note->verdict;
-	s->reason = note->reason;
-	s->non_ip = note->non_ip;
-	s->is_odd = note->is_odd;
-	s->length = (uint16_t)length;
-	memcpy(s->text, text, length);
+	set->keys[way] = *key;
+	set->keys[way].length = (uint32_t)length;
+	memcpy(set->texts[way], a->text, length);
+}
+
+/* The text without what is the copy's own, to a->text. Returns its length. */
+static size_t
+put_common(struct annotator *a, const struct mirror_note *note)
+{
+	const struct key key = { .generation =
+					 ((const struct generation *)note->generation)->number,
+		.class = note->class,
+		.verdict = note->verdict,
+		.reason = note->reason,
+		.non_ip = note->non_ip,
+		.is_odd = note->is_odd };
+	struct set *set = set_of(a, &key);
+	size_t length = recall(a, set, &key);
+
+	if (length != 0)
+		return length;
+	length = format_common(note, a->text);
+	remember(a, set, &key, length);
+	return length;
 }
 
 /* " key=123" at `at`; returns its end. */
@@ -116,19 +154,8 @@ const char *
 annotate(struct annotator *a, const struct mirror_note *note, const struct annotate_extra *extra,
 	size_t *length)
 {
-	uint32_t generation = ((const struct generation *)note->generation)->number;
-	struct slot *s = slot_of(a, note, generation);
-	char *at = a->text;
+	char *at = a->text + put_common(a, note);
 
-	if (slot_is_of(s, note, generation)) {
-		memcpy(at, s->text, s->length);
-		at += s->length;
-	} else {
-		size_t common = format_common(note, at);
-
-		slot_fill(s, note, generation, at, common);
-		at += common;
-	}
 	at = PUT_NUMBER(at, " seq=", note->queue_id);
 	if (extra->kept < note->wire_length)
 		at = PUT_NUMBER(at, " cut=", note->wire_length - extra->kept);

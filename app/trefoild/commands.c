@@ -101,6 +101,16 @@ hold_segment(struct daemon *d, const struct control_peer *peer, const json_t *re
 }
 
 static json_t *
+list_segments(struct daemon *d)
+{
+	json_t *list = custody_list_json(writer_custody(d->writer));
+
+	if (list == NULL)
+		return refuse(NULL, "the mirror's disk does not answer: try again later");
+	return answer_or_nomem(json_pack("{s:o}", "segments", list));
+}
+
+static json_t *
 on_mirror(void *context, const struct control_peer *peer, const json_t *request)
 {
 	const char *action = string_of(request, "action");
@@ -114,8 +124,7 @@ on_mirror(void *context, const struct control_peer *peer, const json_t *request)
 	if (strcmp(action, "hold") == 0 || strcmp(action, "release") == 0)
 		return hold_segment(d, peer, request, strcmp(action, "hold") == 0);
 	if (strcmp(action, "list") == 0)
-		return answer_or_nomem(json_pack(
-			"{s:o}", "segments", custody_list_json(writer_custody(d->writer))));
+		return list_segments(d);
 	if (strcmp(action, "rotate") == 0)
 		writer_rotate(d->writer);
 	else if (strcmp(action, "status") != 0)

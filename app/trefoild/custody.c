@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The evidence directory. Everything that touches the manifest holds the lock; the writer's thread
- * waits for the control thread only as long as that appends one line.
+ * waits for the control thread only as long as that appends one line. The control thread waits a
+ * second for the writer's, which a disk may hold up forever: then it answers without (what it knew
+ * last, or that it cannot).
  * Retention trusts the clock only as long as it runs evenly: after a step of more than an hour
  * nothing is removed until the daemon starts again, so that no wrong clock eats evidence.
  */
@@ -30,6 +32,7 @@
 #define CLOCK_STEP_S     3600
 #define EXPIRE_NS        (60 * NS_PER_SECOND)
 #define KEY_NAME         "evidence.key"
+#define PATIENCE_S       1
 
 extern char **environ;
 
@@ -46,6 +49,7 @@ struct custody {
 	int64_t clock_offset_s;            /* wall clock less monotonic, at the start */
 	uint32_t generation;               /* of the last one on record */
 	pid_t command;                     /* running, 0 = none */
+	json_t *last;                      /* what status said last; the control thread's */
 };
 
 const char *const custody_cause_names[CUSTODY_CAUSES] = { "ring", "write", "space", "filter",
@@ -188,6 +192,7 @@ custody_close(struct custody *c)
 	}
 	evidence_close(c->evidence, false);
 	signing_key_free(c->key);
+	json_decref(c->last);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
 }
@@ -338,16 +343,19 @@ reap_command(struct custody *c)
 		c->command = 0;
 }
 
+/* Each step goes on record; one that cannot be now is tried again. */
 static void
 look_at_clock(struct custody *c)
 {
 	int64_t step = clock_offset() - c->clock_offset_s;
 
-	if (c->has_clock_step || (step < CLOCK_STEP_S && step > -CLOCK_STEP_S))
+	if (step < CLOCK_STEP_S && step > -CLOCK_STEP_S)
 		return;
 	c->has_clock_step = true;
-	(void)evidence_note(
-		c->evidence, json_pack("{s:s, s:I}", "type", "clock", "step_s", (json_int_t)step));
+	if (evidence_note(c->evidence,
+		    json_pack("{s:s, s:I}", "type", "clock", "step_s", (json_int_t)step)) != 0)
+		return;
+	c->clock_offset_s += step;
 	syslog(LOG_WARNING,
 		"the clock was set by %" PRId64 " s: no evidence is removed until trefoild starts "
 		"again",
@@ -358,9 +366,12 @@ static int
 attend_locked(struct custody *c, struct err *e)
 {
 	int64_t age_s = (int64_t)c->options.retention_days * SECONDS_PER_DAY;
-	int n;
+	int n, rc;
 
 	look_at_clock(c);
+	rc = evidence_sync(c->evidence, e);
+	if (rc != 0)
+		return rc;
 	if (age_s == 0 || c->has_clock_step ||
 		(c->expire_ns != 0 && clock_ns() - c->expire_ns < EXPIRE_NS))
 		return 0;
@@ -414,13 +425,26 @@ custody_has_room(struct custody *c, uint64_t bytes)
 	return !is_full;
 }
 
+/* For the control thread, which must go on whatever the disk does. */
+static bool
+lock_patiently(struct custody *c)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += PATIENCE_S;
+	return pthread_mutex_clocklock(&c->lock, CLOCK_MONOTONIC, &until) == 0;
+}
+
 int
 custody_hold(struct custody *c, const char *name, bool is_hold, const char *who, const char *why,
 	struct err *e)
 {
 	int rc;
 
-	pthread_mutex_lock(&c->lock);
+	if (!lock_patiently(c))
+		return err_set_code(e, EBUSY, c->options.directory, 0, NULL,
+			"its disk does not answer: nothing was changed, try again later");
 	if (c->evidence != NULL)
 		rc = evidence_hold(c->evidence, name, is_hold, who, why, e);
 	else
@@ -453,9 +477,12 @@ custody_json(struct custody *c)
 {
 	json_t *o;
 
-	pthread_mutex_lock(&c->lock);
+	if (!lock_patiently(c))
+		return c->last != NULL ? json_deep_copy(c->last) : json_object();
 	o = c->evidence != NULL ? json_locked(c) : json_object();
 	pthread_mutex_unlock(&c->lock);
+	json_decref(c->last);
+	c->last = json_deep_copy(o);
 	return o;
 }
 
@@ -481,7 +508,10 @@ custody_list_json(struct custody *c)
 	json_t *list = json_array();
 	size_t i;
 
-	pthread_mutex_lock(&c->lock);
+	if (!lock_patiently(c)) {
+		json_decref(list);
+		return NULL;
+	}
 	inventory = c->evidence != NULL ? evidence_inventory(c->evidence) : NULL;
 	for (i = 0; inventory != NULL && i < inventory->n; i++)
 		if (!inventory->items[i].is_removed)

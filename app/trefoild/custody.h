@@ -76,7 +76,7 @@ void custody_note_generation(struct custody *c, const struct generation *g);
 /* Is there room for `bytes` more? The first no and the first yes after it go on record. */
 bool custody_has_room(struct custody *c, uint64_t bytes);
 
-/* Legal hold, or its end. Returns as evidence_hold(). */
+/* Legal hold, or its end. Returns as evidence_hold(), or -EBUSY when the disk does not answer. */
 int custody_hold(struct custody *c, const char *name, bool is_hold, const char *who,
 	const char *why, struct err *e);
 
@@ -86,5 +86,5 @@ json_t *custody_json(struct custody *c);
 /* A manifest did not verify when it was opened; it was set aside. */
 bool custody_is_broken(struct custody *c);
 
-/* For `mirror list`: a new array. */
+/* For `mirror list`: a new array; NULL when the disk does not answer. */
 json_t *custody_list_json(struct custody *c);

@@ -27,6 +27,10 @@
 #define NS_PER_SECOND UINT64_C(1000000000)
 #define ROOM          (UINT64_C(512) << 10) /* for checkpoints and the manifest's last lines */
 #define RING_SHIFT    48                    /* of its number in a packet id */
+#define STALLED_NS    UINT64_C(5000000000)  /* without a pass: something holds the writer up */
+
+/* What may fail on its own, and be well again on its own. */
+enum failure { FAIL_FILE = 1, FAIL_CHECKPOINT = 2, FAIL_CUSTODY = 4 };
 
 struct writer {
 	struct writer_options options;
@@ -41,6 +45,8 @@ struct writer {
 	bool is_ending;            /* the last segment's end is not on record yet */
 	bool has_failed;           /* in this pass: the file takes nothing */
 	bool has_room;
+	unsigned int failing; /* enum failure, under lock */
+	uint64_t passed_ns;   /* atomic: when the last pass began */
 	uint64_t opened_ns, flushed_ns, failed_ns, attended_ns;
 	uint64_t n_written;                               /* in this pass */
 	uint64_t n_in_file;                               /* packets */
@@ -66,21 +72,30 @@ clock_ns(void)
 }
 
 static void
-set_error(struct writer *w, const struct err *e)
+set_failure(struct writer *w, enum failure failure, const struct err *e)
 {
 	pthread_mutex_lock(&w->lock);
+	w->failing |= failure;
 	w->status.is_failing = true;
 	err_format(e, w->status.error, sizeof(w->status.error));
 	pthread_mutex_unlock(&w->lock);
-	w->failed_ns = clock_ns();
 }
 
 static void
-clear_error(struct writer *w)
+clear_failure(struct writer *w, enum failure failure)
 {
 	pthread_mutex_lock(&w->lock);
-	w->status.is_failing = false;
+	w->failing &= ~(unsigned int)failure;
+	w->status.is_failing = w->failing != 0;
 	pthread_mutex_unlock(&w->lock);
+}
+
+/* The file: no other is tried for a while. */
+static void
+set_error(struct writer *w, const struct err *e)
+{
+	set_failure(w, FAIL_FILE, e);
+	w->failed_ns = clock_ns();
 }
 
 /* Of all rings, of one interface. */
@@ -182,9 +197,9 @@ open_file(struct writer *w, struct err *e)
 	w->opened_ns = w->flushed_ns = clock_ns();
 	pthread_mutex_lock(&w->lock);
 	w->status.n_files++;
-	w->status.is_failing = false;
 	memcpy(w->status.file, path, sizeof(path));
 	pthread_mutex_unlock(&w->lock);
+	clear_failure(w, FAIL_FILE);
 	return 0;
 }
 
@@ -316,7 +331,7 @@ flush_if_due(struct writer *w)
 		writer_rotate(w);
 	status = capture_file_flush(w->file);
 	if (status == 0) {
-		clear_error(w);
+		clear_failure(w, FAIL_FILE);
 		return;
 	}
 	err_set(&e, w->status.file, 0, NULL, "writing failed: %s; free some space",
@@ -341,11 +356,15 @@ checkpoint_if_due(struct writer *w)
 	losses_in_file(w, lost);
 	if (rc == 0)
 		rc = custody_checkpoint(w->custody, w->n_in_file, lost, is_second);
-	if (rc == 0)
+	if (rc == 0) {
+		if (is_second)
+			clear_failure(w, FAIL_CHECKPOINT);
 		return;
-	err_set(&e, w->status.file, 0, NULL, "no checkpoint could be made: %s; free some space",
+	}
+	err_set(&e, w->status.file, 0, NULL,
+		"no checkpoint could be made: %s: free some space, or replace the disk",
 		strerror(-rc));
-	set_error(w, &e);
+	set_failure(w, FAIL_CHECKPOINT, &e);
 }
 
 /* What the rings must hold whole, by the policy that judges. */
@@ -372,7 +391,9 @@ attend_custody(struct writer *w)
 		return;
 	w->attended_ns = clock_ns();
 	if (custody_attend(w->custody, &e) != 0)
-		set_error(w, &e);
+		set_failure(w, FAIL_CUSTODY, &e);
+	else
+		clear_failure(w, FAIL_CUSTODY);
 	if (g != NULL)
 		custody_note_generation(w->custody, g);
 }
@@ -409,7 +430,6 @@ take_copy(void *context, unsigned int ring, const struct mirror_note *note, cons
 		.origin = &origin,
 		.data = data };
 	enum custody_cause left_out;
-	size_t comment_length;
 	int rc;
 
 	if (w->file == NULL || w->has_failed) {
@@ -422,7 +442,7 @@ take_copy(void *context, unsigned int ring, const struct mirror_note *note, cons
 		return;
 	}
 	packet.length = extra.kept;
-	packet.comment = annotate(w->annotator, note, &extra, &comment_length);
+	packet.comment = annotate(w->annotator, note, &extra, &packet.comment_length);
 	rc = capture_file_write(w->file, &packet);
 	if (rc != 0) {
 		w->has_failed = rc != -EINVAL && rc != -EMSGSIZE;
@@ -441,6 +461,7 @@ pass(struct writer *w)
 	const struct mirror_output output = { .take = take_copy, .context = w };
 	unsigned int n;
 
+	__atomic_store_n(&w->passed_ns, clock_ns(), __ATOMIC_RELAXED);
 	attend_generation(w);
 	attend_file(w);
 	w->has_failed = false;
@@ -502,6 +523,7 @@ begin(struct writer *w, struct err *e)
 	if (w->custody == NULL)
 		return -errno;
 	w->has_room = custody_has_room(w->custody, ROOM + CAPTURE_BUFFER_SIZE);
+	w->passed_ns = clock_ns();
 	attend_generation(w);
 	rc = w->has_room ? open_file(w, e) : 0;
 	if (rc != 0)
@@ -560,10 +582,25 @@ writer_custody(struct writer *w)
 	return w->custody;
 }
 
+/* A disk that neither takes nor refuses holds the writer up, and nobody else. */
+static void
+tell_stall(const struct writer *w, struct writer_status *out)
+{
+	uint64_t passed_ns = __atomic_load_n(&w->passed_ns, __ATOMIC_RELAXED), now = clock_ns();
+
+	if (now < passed_ns + STALLED_NS)
+		return;
+	out->is_failing = true;
+	snprintf(out->error, sizeof(out->error),
+		"%.440s: held up for %u s: the disk does not answer", out->file,
+		(unsigned int)((now - passed_ns) / NS_PER_SECOND) % 1000000);
+}
+
 void
 writer_status(struct writer *w, struct writer_status *out)
 {
 	pthread_mutex_lock(&w->lock);
 	*out = w->status;
 	pthread_mutex_unlock(&w->lock);
+	tell_stall(w, out);
 }

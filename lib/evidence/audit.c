@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +76,15 @@ is_as_recovered(const struct inventory_segment *s, const struct segment_finding 
 	       strcmp(found->sha256, s->claim.sha256) == 0;
 }
 
+/* An open segment, or one that was open at a crash, is shorter than the manifest once said. */
+static bool
+is_cut(const struct inventory_segment *s, const struct segment_finding *found)
+{
+	if (s->claim.is_closed && !s->is_recovered)
+		return false;
+	return (s->is_recovered ? s->covered : found->covered) < s->anchored;
+}
+
 /* A crash may come between the line that opens a segment and its file; once there is a checkpoint,
  * there was a file. */
 static bool
@@ -83,7 +93,7 @@ is_never_written(const struct audit *a, const struct inventory_segment *s)
 	char path[PATH_SIZE];
 	struct stat st;
 
-	if (s->claim.is_closed && !s->is_missing)
+	if (s->anchored != 0 || (s->claim.is_closed && !s->is_missing))
 		return false;
 	snprintf(path, sizeof(path), "%s/%s", a->directory, s->claim.name);
 	if (stat(path, &st) == 0)
@@ -114,7 +124,13 @@ audit_segment(struct audit *a, const struct inventory_segment *s)
 		return rc;
 	a->result->n_bytes += found.bytes;
 	a->result->n_packets += found.n_packets;
-	if (rc == 0) {
+	if (rc == 0 && is_cut(s, &found)) {
+		snprintf(text, sizeof(text),
+			"is cut off: the manifest has its first %" PRIu64
+			" bytes under a checkpoint, here are %" PRIu64 " (packet %" PRIu64 ")",
+			s->anchored, s->is_recovered ? s->covered : found.covered, found.n_packets);
+		tell(a, AUDIT_BROKEN, s, &found, text);
+	} else if (rc == 0) {
 		tell_good(a, s, &found);
 	} else if (is_as_recovered(s, &found)) {
 		snprintf(text, sizeof(text), "damaged by the crash it was recovered from: %.600s",
@@ -126,22 +142,45 @@ audit_segment(struct audit *a, const struct inventory_segment *s)
 	return 0;
 }
 
-/* Is a file of that name accounted for? */
-static bool
-is_known(struct audit *a, const char *name)
+/* The segment that a file of that name is or belongs to. */
+static void
+segment_of(const char *name, char segment[NAME_MAX + 1])
 {
 	size_t length = strlen(name), tail = sizeof(CHECKPOINTS) - 1;
-	char segment[SEGMENT_NAME_MAX + 1];
 
-	if (strcmp(name, INVENTORY_MANIFEST) == 0 || strcmp(name, INVENTORY_KEY) == 0)
-		return true;
 	if (length > tail && strcmp(name + length - tail, CHECKPOINTS) == 0)
 		length -= tail;
-	if (length > SEGMENT_NAME_MAX)
-		return false;
+	if (length > NAME_MAX)
+		length = NAME_MAX;
 	memcpy(segment, name, length);
 	segment[length] = '\0';
-	return inventory_find(&a->inventory, segment) != NULL;
+}
+
+static bool
+is_expected(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+	       strcmp(name, INVENTORY_MANIFEST) == 0 || strcmp(name, INVENTORY_KEY) == 0;
+}
+
+static void
+audit_stranger(struct audit *a, const char *name)
+{
+	char segment[NAME_MAX + 1], text[NAME_MAX + 128];
+
+	segment_of(name, segment);
+	if (is_expected(name) || inventory_find(&a->inventory, segment) != NULL)
+		return;
+	if (inventory_was_removed(&a->inventory, segment)) {
+		snprintf(text, sizeof(text),
+			"%s is on record as removed, but a file of that name is here: not checked, "
+			"trefoild removes it when it starts",
+			name);
+		tell(a, AUDIT_NOTE, NULL, NULL, text);
+		return;
+	}
+	snprintf(text, sizeof(text), "%s is not in the manifest", name);
+	tell(a, AUDIT_BROKEN, NULL, NULL, text);
 }
 
 static int
@@ -149,17 +188,11 @@ audit_strangers(struct audit *a, struct err *e)
 {
 	DIR *dir = opendir(a->directory);
 	struct dirent *entry;
-	char text[NAME_MAX + 64];
 
 	if (dir == NULL)
 		return err_set_code(e, errno, a->directory, 0, NULL, "%s", strerror(errno));
-	while ((entry = readdir(dir)) != NULL) {
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-			is_known(a, entry->d_name))
-			continue;
-		snprintf(text, sizeof(text), "%s is not in the manifest", entry->d_name);
-		tell(a, AUDIT_BROKEN, NULL, NULL, text);
-	}
+	while ((entry = readdir(dir)) != NULL)
+		audit_stranger(a, entry->d_name);
 	closedir(dir);
 	return 0;
 }

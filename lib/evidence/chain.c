@@ -21,7 +21,8 @@ struct chain {
 	int fd;
 	struct chain_options options;
 	struct chain_head head;
-	bool is_torn; /* bytes behind head.size that could not be cut off */
+	bool is_torn;     /* bytes behind head.size that could not be cut off */
+	bool is_unsynced; /* lines that a sync failed for */
 };
 
 size_t
@@ -309,7 +310,14 @@ chain_append(struct chain *chain, json_t *record)
 int
 chain_sync(struct chain *chain)
 {
-	return fdatasync(chain->fd) == 0 ? 0 : -errno;
+	chain->is_unsynced = fdatasync(chain->fd) != 0;
+	return chain->is_unsynced ? -errno : 0;
+}
+
+bool
+chain_is_unsynced(const struct chain *chain)
+{
+	return chain->is_unsynced;
 }
 
 void

@@ -57,11 +57,15 @@ struct chain *chain_open(
  * chain; `time` is put in front unless it has one. TAKES `record`, NULL = no memory. Returns 0,
  * -EMSGSIZE, -EINVAL (not such an object), -ENOMEM, -EIO (libcrypto) or -errno of the write: then
  * the file ends as before and the same line may be tried again. A failed sync (-EIO) leaves it open
- * whether the line is there after a power cut. */
+ * whether the line is there after a power cut; it is in the file and the head has moved on, so it
+ * must not be appended again: chain_is_unsynced() tells. */
 int chain_append(struct chain *chain, json_t *record);
 
 /* Everything appended is on the disk when it returns 0; else -errno. */
 int chain_sync(struct chain *chain);
+
+/* The last sync failed: lines are in the file that a power cut may take. */
+bool chain_is_unsynced(const struct chain *chain);
 
 /* As far as chain_append() has come. */
 void chain_get_head(const struct chain *chain, struct chain_head *out);

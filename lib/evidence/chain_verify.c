@@ -122,6 +122,23 @@ walk_lines(struct walk *w, const char *buf, size_t n, size_t *used)
 	return rc;
 }
 
+/* Bytes behind the last line feed: a write that was cut leaves the beginning of a line. A whole
+ * object with something behind it is one whose line feed was changed. */
+static int
+check_torn(const struct walk *w, const char *text, size_t n)
+{
+	json_error_t where = { .position = 0 };
+	json_t *record = json_loadb(text, n, JSON_DISABLE_EOF_CHECK, &where);
+	bool is_whole = record != NULL;
+
+	json_decref(record);
+	if (!w->check->allow_torn)
+		return broken(w, "the line is cut off after %zu bytes", n);
+	if (is_whole && where.position >= 0 && (size_t)where.position < n)
+		return broken(w, "the line does not end with a line feed");
+	return 0;
+}
+
 static int
 walk_file(struct walk *w, int fd, char *buf)
 {
@@ -142,9 +159,7 @@ walk_file(struct walk *w, int fd, char *buf)
 	if (got < 0)
 		return err_set_code(w->e, errno, w->path, 0, NULL, "%s", strerror(errno));
 	w->head.n_torn = n;
-	if (n != 0 && !w->check->allow_torn)
-		return broken(w, "the line is cut off after %zu bytes", n);
-	return 0;
+	return n != 0 ? check_torn(w, buf, n) : 0;
 }
 
 static int

@@ -13,6 +13,7 @@
 
 #define PATH_SIZE  4096
 #define BROKEN_MAX 1000
+#define ANCHOR_S   60 /* between lines that say how far an open segment is covered */
 
 struct evidence {
 	struct evidence_options options;
@@ -22,7 +23,8 @@ struct evidence {
 	struct inventory inventory;
 	struct segment *segment; /* NULL = none is open */
 	char name[SEGMENT_NAME_MAX + 1];
-	uint64_t bytes; /* of closed segments and their checkpoints */
+	uint64_t bytes;     /* of closed segments and their checkpoints */
+	int64_t anchored_s; /* monotonic: when the last such line was written */
 };
 
 static const char *
@@ -50,19 +52,21 @@ size_of_segment(const struct evidence *ev, const char *name)
 							  name, checkpoints, sizeof(checkpoints)));
 }
 
-/* Append a line and let the inventory know. */
+/* Append a line and let the inventory know. A line that is in the file has happened, whatever the
+ * disk says to a sync: written again it would break the chain. evidence_sync() tries that again. */
 static int
 evidence_append(struct evidence *ev, json_t *record)
 {
+	struct chain_head before;
 	struct err ignored;
 	int rc;
 
+	chain_get_head(ev->chain, &before);
 	json_incref(record);
 	rc = chain_append(ev->chain, record);
-	if (rc == 0) {
-		chain_get_head(ev->chain, &ev->inventory.head);
+	chain_get_head(ev->chain, &ev->inventory.head);
+	if (ev->inventory.head.n_lines != before.n_lines)
 		rc = inventory_apply(&ev->inventory, record, ev->inventory.head.hash, &ignored);
-	}
 	json_decref(record);
 	return rc;
 }
@@ -118,6 +122,8 @@ evidence_recover_all(struct evidence *ev)
 	}
 	return rc;
 }
+
+static int evidence_sweep(struct evidence *ev, struct err *e);
 
 static int
 evidence_start(struct evidence *ev, uint64_t n_torn, const char *broken)
@@ -210,8 +216,10 @@ evidence_open(const struct evidence_options *options, bool *is_broken, struct er
 	snprintf(ev->directory, sizeof(ev->directory), "%s", options->directory);
 	path_of(ev, INVENTORY_MANIFEST, ev->manifest);
 	rc = evidence_begin_manifest(ev, is_broken, e);
-	if (rc == 0)
+	if (rc == 0) {
+		(void)evidence_sweep(ev, NULL); /* evidence_expire() tells what it cannot */
 		return ev;
+	}
 	evidence_close(ev, false);
 	errno = -rc;
 	return NULL;
@@ -295,8 +303,9 @@ evidence_uncovered(const struct evidence *ev)
 	return segment_bytes(ev->segment) - segment_covered(ev->segment);
 }
 
-int
-evidence_checkpoint(struct evidence *ev, uint64_t n_packets, json_t *more, bool is_durable)
+/* Put the open segment under a checkpoint; NULL segment: nothing. */
+static int
+evidence_cover(struct evidence *ev, uint64_t n_packets, json_t *more, bool is_durable)
 {
 	int rc;
 
@@ -306,6 +315,37 @@ evidence_checkpoint(struct evidence *ev, uint64_t n_packets, json_t *more, bool 
 	}
 	rc = segment_checkpoint(ev->segment, n_packets, more);
 	return rc == 0 && is_durable ? segment_sync(ev->segment) : rc;
+}
+
+/* Who takes an open segment away, or cuts it and its checkpoints to an earlier one, finds in the
+ * manifest how far it was. */
+static int
+evidence_anchor(struct evidence *ev, uint64_t n_packets)
+{
+	const struct inventory_segment *s = inventory_find(&ev->inventory, ev->name);
+	struct timespec now;
+	int rc;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (s == NULL || (s->anchored != 0 && now.tv_sec - ev->anchored_s < ANCHOR_S))
+		return 0;
+	rc = evidence_append(
+		ev, json_pack("{s:s, s:s, s:I, s:I}", "type", "covered", "segment", ev->name,
+			    "bytes", (json_int_t)segment_covered(ev->segment), "packets",
+			    (json_int_t)n_packets));
+	if (rc == 0)
+		ev->anchored_s = now.tv_sec;
+	return rc;
+}
+
+int
+evidence_checkpoint(struct evidence *ev, uint64_t n_packets, json_t *more, bool is_durable)
+{
+	int rc = evidence_cover(ev, n_packets, more, is_durable);
+
+	if (rc == 0 && is_durable && ev->segment != NULL)
+		rc = evidence_anchor(ev, n_packets);
+	return rc;
 }
 
 /* The last checkpoint covers the whole file, then the manifest says so. */
@@ -321,7 +361,7 @@ evidence_end(struct evidence *ev, uint64_t n_packets, json_t *more, struct err *
 		return 0;
 	}
 	if (evidence_uncovered(ev) != 0)
-		rc = evidence_checkpoint(ev, n_packets, NULL, true);
+		rc = evidence_cover(ev, n_packets, NULL, true);
 	if (rc == 0)
 		rc = segment_get(ev->segment, &found);
 	record = rc == 0 ? finding_json("close", ev->name, &found) : NULL;
@@ -370,44 +410,85 @@ evidence_hold(struct evidence *ev, const char *name, bool is_hold, const char *w
 static int
 evidence_remove(struct evidence *ev, const struct segment_claim *claim)
 {
-	char path[PATH_SIZE], checkpoints[PATH_SIZE];
 	uint64_t size = size_of_segment(ev, claim->name);
 	int rc = evidence_append(
 		ev, json_pack("{s:s, s:s, s:I, s:s, s:s}", "type", "remove", "segment", claim->name,
 			    "bytes", (json_int_t)claim->bytes, "sha256", claim->sha256, "why",
 			    "retention"));
 
-	if (rc != 0)
-		return rc;
-	ev->bytes -= size < ev->bytes ? size : ev->bytes;
-	if (unlink(path_of(ev, claim->name, path)) != 0 && errno != ENOENT)
+	if (rc == 0)
+		ev->bytes -= size < ev->bytes ? size : ev->bytes;
+	return rc;
+}
+
+static int
+evidence_unlink(const struct evidence *ev, struct inventory_segment *s)
+{
+	char path[PATH_SIZE], checkpoints[PATH_SIZE];
+
+	segment_checkpoints_path(ev->directory, s->claim.name, checkpoints, sizeof(checkpoints));
+	if (unlink(path_of(ev, s->claim.name, path)) != 0 && errno != ENOENT)
 		return -errno;
-	segment_checkpoints_path(ev->directory, claim->name, checkpoints, sizeof(checkpoints));
 	if (unlink(checkpoints) != 0 && errno != ENOENT)
 		return -errno;
+	s->is_gone = true;
 	return 0;
+}
+
+/* The files of what is removed go once the line that says so is on the disk: now, or, after a crash
+ * or an error, later. */
+static int
+evidence_sweep(struct evidence *ev, struct err *e)
+{
+	size_t i;
+	int rc = evidence_sync(ev, e);
+
+	for (i = 0; rc == 0 && i < ev->inventory.n; i++) {
+		struct inventory_segment *s = &ev->inventory.items[i];
+
+		if (!s->is_removed || s->is_gone)
+			continue;
+		rc = evidence_unlink(ev, s);
+		if (rc != 0)
+			err_set_code(e, -rc, ev->directory, 0, s->claim.name,
+				"cannot be removed after its retention: %s", strerror(-rc));
+	}
+	return rc;
 }
 
 int
 evidence_expire(struct evidence *ev, int64_t before_s, struct err *e)
 {
-	int n = 0;
+	int n = 0, rc = 0;
 	size_t i;
 
-	for (i = 0; i < ev->inventory.n; i++) {
+	for (i = 0; rc == 0 && i < ev->inventory.n; i++) {
 		const struct inventory_segment *s = &ev->inventory.items[i];
 		struct segment_claim claim = s->claim;
-		int rc;
 
 		if (s->is_removed || s->is_held || !claim.is_closed || s->closed_s >= before_s)
 			continue;
 		rc = evidence_remove(ev, &claim);
-		if (rc != 0)
-			return err_set_code(e, -rc, ev->directory, 0, claim.name,
-				"cannot be removed after its retention: %s", strerror(-rc));
-		n++;
+		n += rc == 0;
 	}
-	return n;
+	if (rc != 0)
+		return err_set_code(
+			e, -rc, ev->manifest, 0, NULL, "cannot append: %s", strerror(-rc));
+	rc = evidence_sweep(ev, e);
+	return rc != 0 ? rc : n;
+}
+
+int
+evidence_sync(struct evidence *ev, struct err *e)
+{
+	int rc = chain_is_unsynced(ev->chain) ? chain_sync(ev->chain) : 0;
+
+	if (rc != 0)
+		err_set_code(e, -rc, ev->manifest, 0, NULL,
+			"the disk does not confirm that it has the last lines: %s: replace it, a "
+			"power cut may take them",
+			strerror(-rc));
+	return rc;
 }
 
 uint64_t

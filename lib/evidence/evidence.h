@@ -5,6 +5,7 @@
  * and put under a checkpoint now and then (segment.h).
  *
  * A line that cannot be written (a full disk) leaves everything as it was: the caller tries again.
+ * One that is in the file counts, also when the disk does not confirm it: evidence_sync() then says.
  *
  * Threads: one at a time.
  * Units: bytes; *_s are seconds since the epoch.
@@ -54,7 +55,8 @@ void evidence_update(struct evidence *evidence, const void *data, size_t size);
 uint64_t evidence_uncovered(const struct evidence *evidence);
 
 /* Put the open segment's bytes under a checkpoint, `n_packets` so far, further keys `more` (taken,
- * NULL allowed). `is_durable`: it is on the disk afterwards (the caller syncs the segment before).
+ * NULL allowed). `is_durable`: it is on the disk afterwards (the caller syncs the segment before),
+ * and the first one, then one a minute, goes into the manifest too.
  * Without one: nothing. Returns 0 or -errno. */
 int evidence_checkpoint(
 	struct evidence *evidence, uint64_t n_packets, json_t *more, bool is_durable);
@@ -72,8 +74,12 @@ int evidence_hold(struct evidence *evidence, const char *name, bool is_hold, con
 	const char *why, struct err *e);
 
 /* Remove what is closed, not held and was closed before `before_s`: first the line, then the files.
- * Returns the number of segments removed or -errno of the first that could not be. */
+ * Files that could not go, or that a crash left, go with the next call. Returns the number of
+ * segments removed or -errno of the first that could not be. */
 int evidence_expire(struct evidence *evidence, int64_t before_s, struct err *e);
+
+/* Lines that the disk did not confirm are tried again. Returns 0 (all are on it) or -errno. */
+int evidence_sync(struct evidence *evidence, struct err *e);
 
 /* Bytes of everything in custody that is not removed: segments, checkpoints, manifest. */
 uint64_t evidence_bytes(const struct evidence *evidence);

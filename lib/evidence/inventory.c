@@ -54,6 +54,18 @@ inventory_find(struct inventory *inventory, const char *name)
 	return NULL;
 }
 
+bool
+inventory_was_removed(const struct inventory *inventory, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < inventory->n; i++)
+		if (inventory->items[i].is_removed &&
+			strcmp(inventory->items[i].claim.name, name) == 0)
+			return true;
+	return false;
+}
+
 static int
 apply_open(struct inventory *inventory, const json_t *record, const char *hash, struct err *e)
 {
@@ -77,6 +89,19 @@ apply_open(struct inventory *inventory, const json_t *record, const char *hash, 
 	s->opened = json_deep_copy(record);
 	if (s->number > inventory->number_max)
 		inventory->number_max = s->number;
+	return 0;
+}
+
+static int
+apply_covered(struct inventory_segment *s, const json_t *record, struct err *e)
+{
+	uint64_t bytes = number_of(record, "bytes");
+
+	if (s->claim.is_closed)
+		return not_fitting(e, "covers a segment that is closed");
+	if (bytes < s->anchored)
+		return not_fitting(e, "covers less of a segment than before");
+	s->anchored = bytes;
 	return 0;
 }
 
@@ -129,13 +154,16 @@ apply_to_segment(struct inventory *inventory, const char *type, const json_t *re
 	}
 	if (strcmp(type, "remove") == 0)
 		return apply_remove(s, e);
+	if (strcmp(type, "covered") == 0)
+		return apply_covered(s, record, e);
 	return apply_close(s, record, strcmp(type, "recover") == 0, e);
 }
 
 int
 inventory_apply(struct inventory *inventory, const json_t *record, const char *hash, struct err *e)
 {
-	static const char *const of_segment[] = { "close", "recover", "hold", "release", "remove" };
+	static const char *const of_segment[] = { "covered", "close", "recover", "hold", "release",
+		"remove" };
 	const char *type = text_of(record, "type");
 	size_t i;
 

@@ -6,6 +6,8 @@
  *     start       name version key binary torn     the daemon began; torn: bytes that a crash cut
  *     open        segment number opened_s policy geo generation format
  *     generation  generation policy geo            another ruleset judges from here on
+ *     covered     segment bytes packets            so much is on the disk under a checkpoint: the
+ *                                                  first time, and then once a minute
  *     close       segment bytes packets sha256 checkpoints{lines,sha256} closed_s lost
  *     recover     as close, and covered torn error: what a crash left of an open segment
  *     hold        segment who why                  legal hold: never removed until
@@ -27,10 +29,12 @@
 struct inventory_segment {
 	struct segment_claim claim;
 	uint64_t number, n_packets;
-	uint64_t covered; /* under checkpoints; less than claim.bytes after a crash only */
+	uint64_t covered;  /* under checkpoints; less than claim.bytes after a crash only */
+	uint64_t anchored; /* what the manifest says is under one, before it is closed */
 	int64_t opened_s, closed_s;
 	bool is_recovered, is_held, is_removed, is_missing;
 	bool is_damaged;         /* was so when it was recovered */
+	bool is_gone;            /* removed, and its files with it; set by who removes them */
 	json_t *opened, *closed; /* the manifest's lines, closed NULL while open */
 };
 
@@ -55,3 +59,6 @@ int inventory_apply(
 
 /* The segment of that name that is not removed, or NULL. */
 struct inventory_segment *inventory_find(struct inventory *inventory, const char *name);
+
+/* Was there one of that name that is removed now? */
+bool inventory_was_removed(const struct inventory *inventory, const char *name);

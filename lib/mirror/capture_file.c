@@ -15,6 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* So much is written at once: what write(2) and the tap read then is still in the second cache. */
+#define FLUSH_SIZE (256u << 10)
+
 /* Bytes in front of the first block that the kernel does not have entirely; counts the packets from
  * there on. */
 static size_t
@@ -85,6 +88,7 @@ capture_file_flush(struct capture_file *file)
 	file->used = 0;
 	file->start = 0;
 	file->tapped = 0;
+	file->flush_at = FLUSH_SIZE;
 	return 0;
 }
 
@@ -103,6 +107,8 @@ capture_file_reserve(struct capture_file *file, size_t size, uint8_t **out)
 
 	if (size > CAPTURE_BUFFER_SIZE)
 		return -EMSGSIZE;
+	if (file->used >= file->flush_at && capture_file_flush(file) != 0)
+		file->flush_at = file->used + FLUSH_SIZE; /* there is room to wait */
 	if (size > CAPTURE_BUFFER_SIZE - file->used) {
 		rc = capture_file_flush(file);
 		if (rc != 0)
@@ -191,6 +197,7 @@ capture_file_new(enum capture_format format, const struct capture_section *secti
 	if (file == NULL)
 		return NULL;
 	file->format = format;
+	file->flush_at = FLUSH_SIZE;
 	file->n_interfaces = section->n_interfaces;
 	file->tap = section->tap;
 	file->tap_context = section->tap_context;

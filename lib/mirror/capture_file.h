@@ -21,7 +21,7 @@ enum capture_format { CAPTURE_PCAPNG, CAPTURE_PCAP };
 enum capture_direction { CAPTURE_ANY_DIRECTION, CAPTURE_RECEIVED, CAPTURE_SENT };
 
 #define CAPTURE_LENGTH_MAX  262144u    /* bytes of one packet: what libpcap reads */
-#define CAPTURE_BUFFER_SIZE (1u << 20) /* before it is written; measured best */
+#define CAPTURE_BUFFER_SIZE (1u << 20) /* bytes: no block is larger */
 #define CAPTURE_COMMENT_MAX 65532u /* bytes of one text; longer ones are cut, never inside UTF-8 */
 
 /* One interface of the section; classic pcap forgets all but link_type. libpcap reads a pcapng file
@@ -61,7 +61,8 @@ struct capture_packet {
 	uint32_t wire_length;
 	uint32_t length; /* bytes in data, <= wire_length; those beyond the snaplen are not kept */
 	unsigned int interface;
-	const char *comment; /* NULL or "" = none; not kept by classic pcap */
+	const char *comment;   /* NULL or "" = none; not kept by classic pcap */
+	size_t comment_length; /* bytes of it, if they are known already; 0 = up to its NUL */
 	const void *data;
 	enum capture_direction direction;    /* not kept by classic pcap */
 	const struct capture_origin *origin; /* NULL = none; not kept by classic pcap */

@@ -23,6 +23,7 @@ struct capture_file {
 	uint8_t *buffer;    /* whole blocks */
 	size_t used;        /* bytes in it */
 	size_t start;       /* bytes of it that the kernel has: more than 0 only after an error */
+	size_t flush_at;    /* bytes in it with which the kernel is asked to take them */
 	size_t tapped;      /* of those, bytes that the tap has */
 	capture_tap_fn *tap;
 	void *tap_context;

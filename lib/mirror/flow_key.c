@@ -43,9 +43,27 @@ parse4(const uint8_t *data, uint32_t length, uint32_t at, struct flow_key *out)
 	out->protocol = ip[9];
 	memcpy(out->source, ip + 12, 4);
 	memcpy(out->destination, ip + 16, 4);
-	if ((read16(ip + 6) & 0x1fff) == 0)
+	if ((read16(ip + 6) & 0x1fff) == 0 && (ip[0] & 15u) >= 5)
 		parse_ports(data, length, at + 4u * (ip[0] & 15u), out);
 	return true;
+}
+
+/* Bytes of an extension header; 0 = it is none. */
+static uint32_t
+extension_size(uint8_t protocol, const uint8_t *header)
+{
+	switch (protocol) {
+	case IPPROTO_HOPOPTS:
+	case IPPROTO_ROUTING:
+	case IPPROTO_DSTOPTS:
+		return 8u * (header[1] + 1u);
+	case IPPROTO_FRAGMENT:
+		return 8;
+	case IPPROTO_AH:
+		return 4u * (header[1] + 2u);
+	default:
+		return 0;
+	}
 }
 
 /* Behind the extension headers; a fragment that is not the first has no ports. */
@@ -56,27 +74,16 @@ parse6_chain(const uint8_t *data, uint32_t length, uint32_t at, struct flow_key 
 
 	for (n = 0; n < HEADERS_MAX && at <= length && length - at >= 8; n++) {
 		const uint8_t *header = data + at;
+		uint32_t size = extension_size(out->protocol, header);
 
-		switch (out->protocol) {
-		case IPPROTO_HOPOPTS:
-		case IPPROTO_ROUTING:
-		case IPPROTO_DSTOPTS:
-			at += 8u * (header[1] + 1u);
+		if (size == 0)
 			break;
-		case IPPROTO_FRAGMENT:
-			if ((read16(header + 2) & 0xfff8) != 0)
-				return;
-			at += 8;
-			break;
-		case IPPROTO_AH:
-			at += 4u * (header[1] + 2u);
-			break;
-		default:
-			parse_ports(data, length, at, out);
+		if (out->protocol == IPPROTO_FRAGMENT && (read16(header + 2) & 0xfff8) != 0)
 			return;
-		}
+		at += size;
 		out->protocol = header[0];
 	}
+	parse_ports(data, length, at, out);
 }
 
 static bool

@@ -16,6 +16,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <rte_prefetch.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -29,6 +30,7 @@
 #define FILLER        UINT32_MAX /* record.length: nothing here, go on at 0 */
 #define GIVE_BACK     ((uint64_t)32 << 10)
 #define NO_TIME_LIMIT UINT64_MAX
+#define AHEAD         1024u /* bytes of the ring fetched ahead by the reader */
 
 struct record {
 	uint32_t size;   /* bytes to the next record, a multiple of RECORD_ALIGN */
@@ -298,6 +300,16 @@ mirror_oldest(const struct drain *d, uint64_t *until)
 	return oldest;
 }
 
+/* The bytes are in the cache of the worker's core; the first lines of a record come together. */
+static void
+mirror_ring_prefetch(struct mirror_ring *ring, uint32_t size)
+{
+	uint32_t at, n = RTE_MIN(size, 4 * CACHE_LINE);
+
+	for (at = 0; at < n; at += CACHE_LINE)
+		rte_prefetch0(ring->data + ((ring->taken + AHEAD + at) & (ring->size - 1)));
+}
+
 static void
 mirror_drain_ring(struct drain *d, unsigned int index, uint64_t until)
 {
@@ -306,6 +318,7 @@ mirror_drain_ring(struct drain *d, unsigned int index, uint64_t until)
 	const struct record *record = mirror_ring_peek(ring);
 
 	while (record != NULL && record->note.time_ns <= until) {
+		mirror_ring_prefetch(ring, record->size);
 		output->take(output->context, index, &record->note, record->data, record->length);
 		d->n_taken++;
 		mirror_ring_take(ring, record->size);

@@ -35,7 +35,6 @@ enum {
 
 #define BYTE_ORDER_MAGIC 0x1a2b3c4du
 #define OPTION_HEADER    4u /* code and length; also the size of OPTION_END */
-#define ORIGIN_SIZE      (3 * OPTION_HEADER + 2 * sizeof(uint64_t) + sizeof(uint32_t))
 
 struct block {
 	uint32_t type, size;
@@ -59,6 +58,21 @@ struct block_packet {
 	uint32_t interface, time_high, time_low, length, wire_length;
 };
 
+/* The options of a packet that are numbers, each a code and a length before it. */
+struct option_flags {
+	uint16_t code, length;
+	uint32_t flags;
+};
+
+struct option_origin {
+	uint16_t drop_code, drop_length;
+	uint64_t n_dropped;
+	uint16_t id_code, id_length;
+	uint64_t packet_id;
+	uint16_t queue_code, queue_length;
+	uint32_t queue;
+} __attribute__((packed));
+
 struct block_statistics {
 	struct block block;
 	uint32_t interface, time_high, time_low;
@@ -70,12 +84,10 @@ pcapng_pad(size_t size)
 	return (size + 3) & ~(size_t)3;
 }
 
-/* Bytes kept of a text: a cut never leaves half a UTF-8 character. */
+/* Bytes kept of a text of `length`: a cut never leaves half a UTF-8 character. */
 static size_t
-pcapng_text_length(const char *text)
+pcapng_cut(const char *text, size_t length)
 {
-	size_t length = text != NULL ? strlen(text) : 0;
-
 	if (length <= CAPTURE_COMMENT_MAX)
 		return length;
 	length = CAPTURE_COMMENT_MAX;
@@ -85,11 +97,21 @@ pcapng_text_length(const char *text)
 }
 
 static size_t
+pcapng_text_length(const char *text)
+{
+	return text != NULL ? pcapng_cut(text, strlen(text)) : 0;
+}
+
+static size_t
+pcapng_option_size(size_t length)
+{
+	return length == 0 ? 0 : OPTION_HEADER + pcapng_pad(length);
+}
+
+static size_t
 pcapng_text_size(const char *text)
 {
-	size_t length = pcapng_text_length(text);
-
-	return length == 0 ? 0 : OPTION_HEADER + pcapng_pad(length);
+	return pcapng_option_size(pcapng_text_length(text));
 }
 
 static uint8_t *
@@ -210,36 +232,73 @@ pcapng_begin(struct capture_file *file, const struct capture_section *section, s
 }
 
 static uint8_t *
+pcapng_put_flags(uint8_t *at, enum capture_direction direction)
+{
+	const struct option_flags option = { .code = EPB_FLAGS,
+		.length = sizeof(option.flags),
+		.flags = direction == CAPTURE_RECEIVED ? 1 : 2 };
+
+	memcpy(at, &option, sizeof(option));
+	return at + sizeof(option);
+}
+
+static uint8_t *
 pcapng_put_origin(uint8_t *at, const struct capture_origin *origin)
 {
-	at = pcapng_put_option(at, EPB_DROPCOUNT, &origin->n_dropped, sizeof(origin->n_dropped));
-	at = pcapng_put_option(at, EPB_PACKETID, &origin->packet_id, sizeof(origin->packet_id));
-	return pcapng_put_option(at, EPB_QUEUE, &origin->queue, sizeof(origin->queue));
+	const struct option_origin option = { .drop_code = EPB_DROPCOUNT,
+		.drop_length = sizeof(option.n_dropped),
+		.n_dropped = origin->n_dropped,
+		.id_code = EPB_PACKETID,
+		.id_length = sizeof(option.packet_id),
+		.packet_id = origin->packet_id,
+		.queue_code = EPB_QUEUE,
+		.queue_length = sizeof(option.queue),
+		.queue = origin->queue };
+
+	memcpy(at, &option, sizeof(option));
+	return at + sizeof(option);
 }
 
 static size_t
-pcapng_packet_options_size(const struct capture_packet *packet)
+pcapng_comment_length(const struct capture_packet *packet)
 {
-	size_t size = pcapng_text_size(packet->comment);
+	if (packet->comment == NULL || packet->comment_length == 0)
+		return pcapng_text_length(packet->comment);
+	return pcapng_cut(packet->comment, packet->comment_length);
+}
+
+static size_t
+pcapng_packet_options_size(const struct capture_packet *packet, size_t comment_length)
+{
+	size_t size = pcapng_option_size(comment_length);
 
 	if (packet->direction != CAPTURE_ANY_DIRECTION)
-		size += OPTION_HEADER + sizeof(uint32_t);
+		size += sizeof(struct option_flags);
 	if (packet->origin != NULL)
-		size += ORIGIN_SIZE;
+		size += sizeof(struct option_origin);
 	return size == 0 ? 0 : size + OPTION_HEADER;
 }
 
 static uint8_t *
-pcapng_put_packet_options(uint8_t *at, const struct capture_packet *packet)
+pcapng_put_packet_options(uint8_t *at, const struct capture_packet *packet, size_t comment_length)
 {
-	uint32_t flags = packet->direction == CAPTURE_RECEIVED ? 1 : 2;
-
-	at = pcapng_put_text(at, OPTION_COMMENT, packet->comment);
+	if (comment_length != 0)
+		at = pcapng_put_option(at, OPTION_COMMENT, packet->comment, comment_length);
 	if (packet->direction != CAPTURE_ANY_DIRECTION)
-		at = pcapng_put_option(at, EPB_FLAGS, &flags, sizeof(flags));
+		at = pcapng_put_flags(at, packet->direction);
 	if (packet->origin != NULL)
 		at = pcapng_put_origin(at, packet->origin);
 	return pcapng_put_end(at);
+}
+
+static uint8_t *
+pcapng_put_data(uint8_t *at, const struct capture_packet *packet, size_t padded)
+{
+	if (padded != packet->length)
+		memset(at + padded - 4, 0, 4);
+	if (packet->length != 0)
+		memcpy(at, packet->data, packet->length);
+	return at + padded;
 }
 
 int
@@ -252,7 +311,8 @@ pcapng_write(struct capture_file *file, const struct capture_packet *packet)
 		.length = packet->length,
 		.wire_length = packet->wire_length };
 	size_t data_size = pcapng_pad(packet->length);
-	size_t options_size = pcapng_packet_options_size(packet);
+	size_t comment_length = pcapng_comment_length(packet);
+	size_t options_size = pcapng_packet_options_size(packet, comment_length);
 	size_t size = sizeof(header) + data_size + options_size + sizeof(uint32_t);
 	uint8_t *at;
 	int rc = capture_file_reserve(file, size, &at);
@@ -261,14 +321,9 @@ pcapng_write(struct capture_file *file, const struct capture_packet *packet)
 		return rc;
 	header.block.size = (uint32_t)size;
 	memcpy(at, &header, sizeof(header));
-	at += sizeof(header);
-	if (data_size != packet->length)
-		memset(at + data_size - 4, 0, 4);
-	if (packet->length != 0)
-		memcpy(at, packet->data, packet->length);
-	at += data_size;
+	at = pcapng_put_data(at + sizeof(header), packet, data_size);
 	if (options_size != 0)
-		at = pcapng_put_packet_options(at, packet);
+		at = pcapng_put_packet_options(at, packet, comment_length);
 	pcapng_commit(file, at, header.block.size);
 	return 0;
 }

@@ -25,7 +25,9 @@ class Daemon:
 
     running = []
 
-    def __init__(self, policy=POLICY, settings=None, vdevs=None, queues=1, mtu=1500, workers=1):
+    def __init__(self, policy=POLICY, settings=None, vdevs=None, queues=1, mtu=1500, workers=1,
+                 environment=None):
+        self.environment = environment or {}
         self.dir = os.path.join(WORK, f"daemon{len(os.listdir(WORK))}")
         os.mkdir(self.dir)
         self.mirror_dir = os.path.join(self.dir, "mirror")
@@ -92,7 +94,7 @@ class Daemon:
         with open(self.stderr_path, "w") as err:
             self.process = subprocess.Popen(
                 [program("trefoild"), "-c", self.ini], stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL, stderr=err, env={**os.environ, "NOTIFY_SOCKET": path})
+                stdout=subprocess.DEVNULL, stderr=err, env={**os.environ, **self.environment, "NOTIFY_SOCKET": path})
         Daemon.running.append(self)
         with notify:
             while not select.select([notify], [], [], 0.05)[0]:

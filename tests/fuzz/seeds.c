@@ -4,9 +4,11 @@
  *
  *     fuzz_seeds frames DIRECTORY CAPTURE...   a frame for each path of layers and reason
  *     fuzz_seeds columns DIRECTORY TABLE...    geo tables, unpacked, for fuzz_geo_file
+ *     fuzz_seeds segment DIRECTORY             a capture with annotations and statistics
  *     fuzz_seeds words policy|settings         a dictionary of sections, keys and words
  */
 #include "capture/capture.h"
+#include "mirror/capture_file.h"
 #include "packet/packet.h"
 #include "policy/policy.h"
 #include "settings/settings.h"
@@ -159,6 +161,49 @@ add_table(const char *directory, const char *path, const struct limits *limits)
 	return status;
 }
 
+static int
+write_packets(struct capture_file *file)
+{
+	static const uint8_t frame[64] = { [12] = 0x08, [14] = 0x45, [23] = 17 };
+	static const struct capture_origin origin = { .packet_id = 1, .n_dropped = 2, .queue = 3 };
+	struct capture_packet packet = { .time_ns = UINT64_C(1700000000000000000),
+		.wire_length = 1500,
+		.comment = "verdict=drop reason=country seq=1",
+		.direction = CAPTURE_RECEIVED,
+		.origin = &origin,
+		.data = frame };
+	uint32_t length;
+	int rc = 0;
+
+	for (length = 13; rc == 0 && length <= sizeof(frame); length += 17) {
+		packet.length = length;
+		rc = capture_file_write(file, &packet);
+	}
+	return rc == 0 ? capture_file_add_statistics(file, 0, 9, 1) : rc;
+}
+
+static int
+write_segment(const char *directory)
+{
+	static const struct capture_interface interface = {
+		.name = "a", .description = "b", .link_type = 1, .filter = "ip"
+	};
+	static const struct capture_section section = { .application = "fuzz",
+		.comment = "appliance=a",
+		.interfaces = &interface,
+		.n_interfaces = 1 };
+	char path[4096];
+	struct capture_file *file;
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/segment", directory);
+	file = capture_file_create(path, CAPTURE_PCAPNG, &section, 1, NULL);
+	if (file == NULL)
+		return 1;
+	rc = write_packets(file);
+	return capture_file_close(file) == 0 && rc == 0 ? 0 : 1;
+}
+
 static void
 print_key(const struct schema_key *key)
 {
@@ -188,6 +233,7 @@ static int
 usage(void)
 {
 	fprintf(stderr, "usage: fuzz_seeds frames|columns DIRECTORY FILE...\n"
+			"       fuzz_seeds segment DIRECTORY\n"
 			"       fuzz_seeds words policy|settings\n");
 	return 2;
 }
@@ -204,6 +250,8 @@ main(int argc, char **argv)
 	if (strcmp(argv[1], "words") == 0)
 		return print_words(
 			strcmp(argv[2], "policy") == 0 ? &policy_schema : &settings_schema);
+	if (strcmp(argv[1], "segment") == 0)
+		return write_segment(argv[2]);
 	add = strcmp(argv[1], "frames") == 0 ? add_capture : add_table;
 	limits_init(&limits);
 	for (i = 3; i < argc && status == 0; i++)

@@ -290,8 +290,9 @@ test_libpcap_reads_both_formats_back(void)
 	}
 }
 
+/* `given` bytes are said to be in it; 0 = it is measured. */
 static size_t
-kept_comment(const char *comment)
+kept_comment_of(const char *comment, size_t given)
 {
 	const char *path = scratch();
 	struct capture_file *file = create(path, CAPTURE_PCAPNG);
@@ -301,6 +302,7 @@ kept_comment(const char *comment)
 	size_t offset = 0, length;
 
 	p.comment = comment;
+	p.comment_length = given;
 	CU_ASSERT_EQUAL(capture_file_write(file, &p), 0);
 	CU_ASSERT_EQUAL(capture_file_close(file), 0);
 	b = load(path);
@@ -315,6 +317,12 @@ kept_comment(const char *comment)
 	return length;
 }
 
+static size_t
+kept_comment(const char *comment)
+{
+	return kept_comment_of(comment, 0);
+}
+
 static void
 test_comments_of_any_length_are_padded_and_bounded(void)
 {
@@ -327,6 +335,9 @@ test_comments_of_any_length_are_padded_and_bounded(void)
 	for (i = CAPTURE_COMMENT_MAX - 5; i <= CAPTURE_COMMENT_MAX; i++)
 		CU_ASSERT_EQUAL(kept_comment(comment + sizeof(comment) - 1 - i), i);
 	CU_ASSERT_EQUAL(kept_comment(comment), CAPTURE_COMMENT_MAX);
+	for (i = 1; i <= 9; i++)
+		CU_ASSERT_EQUAL(kept_comment_of(comment, i), i);
+	CU_ASSERT_EQUAL(kept_comment_of(comment, sizeof(comment) - 1), CAPTURE_COMMENT_MAX);
 	memcpy(comment + CAPTURE_COMMENT_MAX - 2, "\xe2\x82\xac", 3);
 	CU_ASSERT_EQUAL(kept_comment(comment), CAPTURE_COMMENT_MAX - 2);
 	memcpy(comment + CAPTURE_COMMENT_MAX - 3, "\xe2\x82\xacx", 4);

@@ -237,10 +237,13 @@ test_each_way_to_tamper_is_named(void)
 		{ "line of the manifest dropped", "sed -i 3d manifest.jsonl", "manifest.jsonl:3" },
 		{ "lines of the manifest swapped", "sed -i '3{h;d};4{G}' manifest.jsonl",
 			"manifest.jsonl:3" },
+		{ "the last line feed changed",
+			"truncate -s -1 manifest.jsonl && printf J >>manifest.jsonl",
+			"manifest.jsonl:8" },
 		{ "the first line dropped", "sed -i 1d manifest.jsonl", "manifest.jsonl:1" },
 		{ "a copied line", "tail -n 1 manifest.jsonl >>manifest.jsonl",
-			"manifest.jsonl:7" },
-		{ "an end dropped with its segments", "sed -i '4,$d' manifest.jsonl && rm b",
+			"manifest.jsonl:9" },
+		{ "an end dropped with its segments", "sed -i '5,$d' manifest.jsonl && rm b",
 			"b.checkpoints.jsonl is not in the manifest" },
 		{ "another public key",
 			"openssl genpkey -algorithm ed25519 2>/dev/null | "
@@ -292,7 +295,7 @@ test_tail_cut_off_is_seen_against_a_published_head(void)
 	options.key = key;
 	options.head = head;
 	CU_ASSERT_EQUAL(audit_directory(place, &options, &r, &e), 0);
-	shell("sed -i '4,$d' manifest.jsonl && rm b b.checkpoints.jsonl");
+	shell("sed -i '5,$d' manifest.jsonl && rm b b.checkpoints.jsonl");
 	CU_ASSERT_EQUAL(audit(NULL), 0); /* alone it looks whole */
 	CU_ASSERT_EQUAL(audit_directory(place, &options, &r, &e), -EBADMSG);
 }
@@ -346,7 +349,8 @@ test_crash_that_lost_covered_bytes_stays_named(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(finding, "bytes 1000-2000"));
 }
 
-/* Between the line that opens a segment and its file; but not when the file is taken away. */
+/* Between the line that opens a segment and its file; but not when the file is taken away, with what
+ * lies beside it or without. */
 static void
 test_crash_before_the_file_is_a_note(void)
 {
@@ -355,7 +359,7 @@ test_crash_before_the_file_is_a_note(void)
 	struct err e;
 	int i;
 
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < 3; i++) {
 		set_up();
 		ev = start(NULL);
 		if (i == 0) {
@@ -364,12 +368,32 @@ test_crash_before_the_file_is_a_note(void)
 			write_segment(ev, "a", 1, false);
 		}
 		evidence_close(ev, false);
-		shell("rm -f a");
+		shell(i == 2 ? "rm -f a a.checkpoints.jsonl" : "rm -f a");
 		CU_ASSERT_EQUAL(audit(&r), i == 0 ? 0 : -EBADMSG);
 		ev = start(NULL);
 		evidence_close(ev, true);
 		CU_ASSERT_EQUAL(audit(&r), i == 0 ? 0 : -EBADMSG);
 		CU_ASSERT_EQUAL(r.n_notes, i == 0);
+	}
+}
+
+/* Cut to nothing at all, checkpoints too: the manifest knows that there was more. */
+static void
+test_open_segment_cut_to_an_earlier_checkpoint_is_named(void)
+{
+	struct evidence *ev;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		set_up();
+		ev = start(NULL);
+		write_segment(ev, "a", 1, false);
+		evidence_close(ev, false);
+		shell("truncate -s 0 a && truncate -s 0 a.checkpoints.jsonl");
+		if (i == 1) /* before the next start, or after it was recovered */
+			evidence_close(start(NULL), true);
+		CU_ASSERT_EQUAL(audit(NULL), -EBADMSG);
+		CU_ASSERT_PTR_NOT_NULL(strstr(finding, "first 1000 bytes"));
 	}
 }
 
@@ -442,6 +466,30 @@ test_removal_waits_for_retention_and_hold(void)
 	CU_ASSERT_EQUAL(r.n_removed, 2);
 }
 
+/* A crash, or a disk that refuses, between the line and its deed. */
+static void
+test_files_left_behind_a_removal_are_a_note_and_go_at_the_next_start(void)
+{
+	struct err e = { .message = "" };
+	struct audit_result r;
+	struct evidence *ev;
+
+	set_up();
+	ev = start(NULL);
+	write_segment(ev, "a", 1, true);
+	shell("cp a a.kept && cp a.checkpoints.jsonl c.kept");
+	CU_ASSERT_EQUAL(evidence_expire(ev, INT64_MAX, &e), 1);
+	evidence_close(ev, true);
+	shell("mv a.kept a && mv c.kept a.checkpoints.jsonl");
+	CU_ASSERT_EQUAL(audit(&r), 0);
+	CU_ASSERT_EQUAL(r.n_notes, 2);
+	ev = start(NULL);
+	shell("test ! -e a -a ! -e a.checkpoints.jsonl");
+	evidence_close(ev, true);
+	CU_ASSERT_EQUAL(audit(&r), 0);
+	CU_ASSERT_EQUAL(r.n_notes, 0);
+}
+
 static void
 test_hostile_names_are_refused(void)
 {
@@ -480,9 +528,13 @@ SUITE("evidence", { "what was kept verifies", test_what_was_kept_verifies },
 	{ "crash that lost covered bytes stays named",
 		test_crash_that_lost_covered_bytes_stays_named },
 	{ "crash before the file is a note", test_crash_before_the_file_is_a_note },
+	{ "open segment cut to an earlier checkpoint is named",
+		test_open_segment_cut_to_an_earlier_checkpoint_is_named },
 	{ "torn checkpoint is told", test_torn_checkpoint_is_told },
 	{ "broken manifest is set aside, not continued",
 		test_broken_manifest_is_set_aside_not_continued },
 	{ "removal waits for retention and hold", test_removal_waits_for_retention_and_hold },
+	{ "files left behind a removal are a note",
+		test_files_left_behind_a_removal_are_a_note_and_go_at_the_next_start },
 	{ "hostile names are refused", test_hostile_names_are_refused },
 	{ "tidies up", test_tidies_up })
