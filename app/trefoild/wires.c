@@ -235,10 +235,9 @@ make_pools(struct wires *wires, const struct settings *settings, struct err *e)
 static void
 set_descriptors(struct port *port, const struct settings *settings)
 {
-	unsigned int n_slots = vdev_framecnt(settings, port->name);
-
-	if (n_slots != 0 && n_slots < port->n_descriptors)
-		port->n_descriptors = (uint16_t)n_slots;
+	port->n_slots = vdev_framecnt(settings, port->name);
+	if (port->n_slots != 0 && port->n_slots < port->n_descriptors)
+		port->n_descriptors = (uint16_t)port->n_slots;
 }
 
 static int
@@ -286,17 +285,36 @@ wires_setup(struct wires *wires, const struct settings *settings, struct err *e)
 	return status;
 }
 
+/* net_af_packet opens its sockets before it binds them: until then they take the frames of every
+ * interface, also those that came in at the other port of the wire. They are the oldest of the ring. */
+static void
+discard_early_frames(const struct port *port, unsigned int n_queues)
+{
+	struct rte_mbuf *pkts[32];
+	unsigned int q, n;
+	uint16_t n_now;
+
+	for (q = 0; q < n_queues; q++)
+		for (n = 0; n < port->n_slots; n += n_now) {
+			n_now = rte_eth_rx_burst(port->id, (uint16_t)q, pkts, RTE_DIM(pkts));
+			if (n_now == 0)
+				break;
+			rte_pktmbuf_free_bulk(pkts, n_now);
+		}
+}
+
 static int
-start_port(const struct port *port, struct err *e)
+start_port(const struct port *port, unsigned int n_queues, struct err *e)
 {
 	int status = rte_eth_dev_start(port->id);
 
 	if (status == 0)
 		status = rte_eth_promiscuous_enable(port->id);
-	if (status == 0 || status == -ENOTSUP)
-		return 0;
-	return err_set_code(
-		e, -status, NULL, 0, port->name, "cannot be started: %s", strerror(-status));
+	if (status != 0 && status != -ENOTSUP)
+		return err_set_code(e, -status, NULL, 0, port->name, "cannot be started: %s",
+			strerror(-status));
+	discard_early_frames(port, n_queues);
+	return 0;
 }
 
 int
@@ -306,9 +324,11 @@ wires_start(struct wires *wires, struct err *e)
 	int status = 0;
 
 	for (i = 0; i < wires->n && status == 0; i++) {
-		status = start_port(&wires->items[i].inside, e);
+		const struct wire *w = &wires->items[i];
+
+		status = start_port(&w->inside, w->settings->queues, e);
 		if (status == 0)
-			status = start_port(&wires->items[i].outside, e);
+			status = start_port(&w->outside, w->settings->queues, e);
 	}
 	wires_update_links(wires);
 	return status;

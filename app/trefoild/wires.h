@@ -22,6 +22,7 @@ struct port {
 	unsigned int if_index; /* of a net_af_packet vdev, which reports every link as up; else 0 */
 	bool link_up;          /* atomic */
 	uint16_t n_descriptors; /* of each receive queue */
+	unsigned int n_slots;   /* of each ring of a net_af_packet vdev; else 0 */
 	uint32_t speed_mbps;    /* 0 = not known */
 };
 
