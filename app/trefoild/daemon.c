@@ -164,30 +164,6 @@ daemon_set_waits(struct daemon *d)
 }
 
 static void
-watch_links(struct daemon *d)
-{
-	char down[ALARM_SIZE] = "";
-	unsigned int i;
-
-	if (wires_update_links(&d->wires))
-		daemon_set_waits(d);
-	for (i = 0; i < d->wires.n; i++) {
-		const struct wire *w = &d->wires.items[i];
-
-		if (!w->inside.link_up || !w->outside.link_up) {
-			snprintf(down, sizeof(down), "wire %s: port %s has no link",
-				w->settings->name,
-				w->inside.link_up ? w->outside.name : w->inside.name);
-			break;
-		}
-	}
-	if (down[0] != '\0')
-		daemon_alarm(d, ALARM_LINK, "%s", down);
-	else
-		daemon_alarm_clear(d, ALARM_LINK);
-}
-
-static void
 watch_workers(struct daemon *d)
 {
 	unsigned int i, n_stuck = 0, stuck = 0;
@@ -256,7 +232,6 @@ watch_mirror(struct daemon *d)
 void
 daemon_watch(struct daemon *d)
 {
-	watch_links(d);
 	watch_workers(d);
 	watch_load(d);
 	watch_mirror(d);

@@ -85,6 +85,7 @@ struct daemon {
 	struct shadow *shadow;   /* the candidate beside the running generation */
 	json_t *shadow_text;     /* its text, name and pushed_by; NULL = none */
 	struct observe *observe; /* what feeds them: observe.h */
+	struct links *links;     /* NULL until ports are started: links.h */
 };
 
 /* Say what happened: a line of the log, and to every listener. */
@@ -111,7 +112,7 @@ void daemon_attend_stale(struct daemon *d);
 /* How long each worker may leave its queues alone, from the speeds of its ports. */
 void daemon_set_waits(struct daemon *d);
 
-/* Timers: freeing of old generations; links, workers, mirror, age of the data. */
+/* Timers: freeing of old generations; workers, mirror, age of the data. */
 void daemon_reclaim(struct daemon *d);
 void daemon_watch(struct daemon *d);
 

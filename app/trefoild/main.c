@@ -13,6 +13,7 @@
 #include "daemon.h"
 #include "eal.h"
 #include "geo_change.h"
+#include "links.h"
 #include "observe.h"
 
 #include <argp.h>
@@ -360,13 +361,15 @@ forward(struct daemon *d, struct err *e)
 	if (status != 0)
 		return status;
 	status = wires_start(&d->wires, e);
+	if (status == 0 && links_start(d) != 0)
+		status = err_set_code(e, ENOMEM, NULL, 0, NULL, "cannot watch links");
 	if (status == 0) {
-		daemon_set_waits(d);
 		launch_workers(d);
 		status = serve(d, e);
 		stop_workers(d);
 	}
 	writer_stop(d->writer);
+	links_stop(d);
 	wires_stop(&d->wires);
 	return status;
 }
@@ -413,18 +416,6 @@ daemon_fini(struct daemon *d)
 		event_base_free(d->base);
 }
 
-/* Settings of the contract that this version reads but does not carry out yet. */
-static void
-log_unused_settings(const struct settings *settings)
-{
-	unsigned int i;
-
-	for (i = 0; i < settings->n_wires; i++)
-		if (settings->wires[i].link_propagation)
-			daemon_log("[wire %s] link_propagation = yes has no effect in this version",
-				settings->wires[i].name);
-}
-
 static int
 start(struct daemon *d, struct err *e)
 {
@@ -433,7 +424,6 @@ start(struct daemon *d, struct err *e)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	d->started_s = (uint64_t)now.tv_sec;
-	log_unused_settings(d->settings);
 	signal(SIGHUP, SIG_IGN); /* where nothing can be loaded again: while starting, draining */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
