@@ -105,6 +105,24 @@ daemon_alarm_clear(struct daemon *d, enum alarm_kind kind)
 	d->alarms[kind][0] = '\0';
 }
 
+void
+daemon_log_totals(const struct daemon *d, const struct writer_status *last)
+{
+	struct stats_worker sum;
+	uint64_t lost;
+	unsigned int i;
+
+	daemon_sum_workers(d, &sum);
+	lost = sum.mirror_lost.packets;
+	for (i = 0; i < CUSTODY_CAUSES; i++)
+		lost += last->causes[i];
+	daemon_log("stopped: frames received %llu, forwarded %llu, dropped %llu; copies mirrored "
+		   "%llu, written %llu, lost %llu",
+		(unsigned long long)sum.rx.packets, (unsigned long long)sum.forwarded.packets,
+		(unsigned long long)sum.dropped.packets, (unsigned long long)sum.mirrored.packets,
+		(unsigned long long)last->written, (unsigned long long)lost);
+}
+
 bool
 daemon_has_old_data(const struct daemon *d)
 {

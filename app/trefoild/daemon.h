@@ -103,6 +103,9 @@ void daemon_alarm_clear(struct daemon *d, enum alarm_kind kind);
 /* Counters of all workers; frames the ports had no buffer for count as received and dropped. */
 void daemon_sum_workers(const struct daemon *d, struct stats_worker *sum);
 
+/* At the end, when nothing is under way any more: a line that shows that nothing was lost unnamed. */
+void daemon_log_totals(const struct daemon *d, const struct writer_status *last);
+
 /* Is the loaded geo data older than max_geo_age_days? */
 bool daemon_has_old_data(const struct daemon *d);
 

@@ -356,6 +356,7 @@ serve(struct daemon *d, struct err *e)
 static int
 forward(struct daemon *d, struct err *e)
 {
+	struct writer_status last = { .written = 0 };
 	int status = start_writer(d, e);
 
 	if (status != 0)
@@ -368,7 +369,8 @@ forward(struct daemon *d, struct err *e)
 		status = serve(d, e);
 		stop_workers(d);
 	}
-	writer_stop(d->writer);
+	writer_stop(d->writer, &last);
+	daemon_log_totals(d, &last);
 	links_stop(d);
 	wires_stop(&d->wires);
 	return status;

@@ -127,7 +127,7 @@ run_once(struct publisher *p, uint32_t snaplen, double *gbit, double *lost)
 		.wire_length = 1500,
 		.verdict = VERDICT_MIRROR,
 		.reason = REASON_COUNTRY };
-	struct writer_status before, after;
+	struct writer_status before, after, last;
 	struct err e = { .message = "" };
 	struct writer *w;
 	double start, elapsed;
@@ -156,7 +156,7 @@ run_once(struct publisher *p, uint32_t snaplen, double *gbit, double *lost)
 	}
 	writer_status(w, &after);
 	*lost = 100.0 * (double)mirror_ring_lost(ring) / (double)mirror_ring_offered(ring);
-	writer_stop(w);
+	writer_stop(w, &last);
 	mirror_ring_free(ring);
 	*gbit = (double)(after.written - before.written) * snaplen * 8 / elapsed / 1e9;
 	return (double)(after.written - before.written) / elapsed / 1e6;
