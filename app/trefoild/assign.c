@@ -36,6 +36,7 @@ add_queue(struct worker *w, const struct port *from, const struct port *to, unsi
 		.interface = interface,
 		.direction = direction,
 		.tx_link_up = &to->link_up,
+		.rx_is_open = &from->is_open,
 	};
 }
 

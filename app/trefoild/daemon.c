@@ -105,6 +105,24 @@ daemon_alarm_clear(struct daemon *d, enum alarm_kind kind)
 	d->alarms[kind][0] = '\0';
 }
 
+void
+daemon_log_totals(const struct daemon *d, const struct writer_status *last)
+{
+	struct stats_worker sum;
+	uint64_t lost;
+	unsigned int i;
+
+	daemon_sum_workers(d, &sum);
+	lost = sum.mirror_lost.packets;
+	for (i = 0; i < CUSTODY_CAUSES; i++)
+		lost += last->causes[i];
+	daemon_log("stopped: frames received %llu, forwarded %llu, dropped %llu; copies mirrored "
+		   "%llu, written %llu, lost %llu",
+		(unsigned long long)sum.rx.packets, (unsigned long long)sum.forwarded.packets,
+		(unsigned long long)sum.dropped.packets, (unsigned long long)sum.mirrored.packets,
+		(unsigned long long)last->written, (unsigned long long)lost);
+}
+
 bool
 daemon_has_old_data(const struct daemon *d)
 {
@@ -161,30 +179,6 @@ daemon_set_waits(struct daemon *d)
 		}
 		idle_set_safe(&w->idle, safe_ns);
 	}
-}
-
-static void
-watch_links(struct daemon *d)
-{
-	char down[ALARM_SIZE] = "";
-	unsigned int i;
-
-	if (wires_update_links(&d->wires))
-		daemon_set_waits(d);
-	for (i = 0; i < d->wires.n; i++) {
-		const struct wire *w = &d->wires.items[i];
-
-		if (!w->inside.link_up || !w->outside.link_up) {
-			snprintf(down, sizeof(down), "wire %s: port %s has no link",
-				w->settings->name,
-				w->inside.link_up ? w->outside.name : w->inside.name);
-			break;
-		}
-	}
-	if (down[0] != '\0')
-		daemon_alarm(d, ALARM_LINK, "%s", down);
-	else
-		daemon_alarm_clear(d, ALARM_LINK);
 }
 
 static void
@@ -256,7 +250,6 @@ watch_mirror(struct daemon *d)
 void
 daemon_watch(struct daemon *d)
 {
-	watch_links(d);
 	watch_workers(d);
 	watch_load(d);
 	watch_mirror(d);

@@ -86,6 +86,7 @@ struct daemon {
 	struct shadow *shadow;   /* the candidate beside the running generation */
 	json_t *shadow_text;     /* its text, name and pushed_by; NULL = none */
 	struct observe *observe; /* what feeds them: observe.h */
+	struct links *links;     /* NULL until ports are started: links.h */
 };
 
 /* Say what happened: a line of the log, and to every listener. */
@@ -103,6 +104,9 @@ void daemon_alarm_clear(struct daemon *d, enum alarm_kind kind);
 /* Counters of all workers; frames the ports had no buffer for count as received and dropped. */
 void daemon_sum_workers(const struct daemon *d, struct stats_worker *sum);
 
+/* At the end, when nothing is under way any more: a line that shows that nothing was lost unnamed. */
+void daemon_log_totals(const struct daemon *d, const struct writer_status *last);
+
 /* Is the loaded geo data older than max_geo_age_days? */
 bool daemon_has_old_data(const struct daemon *d);
 
@@ -112,7 +116,7 @@ void daemon_attend_stale(struct daemon *d);
 /* How long each worker may leave its queues alone, from the speeds of its ports. */
 void daemon_set_waits(struct daemon *d);
 
-/* Timers: freeing of old generations; links, workers, mirror, age of the data. */
+/* Timers: freeing of old generations; workers, mirror, age of the data. */
 void daemon_reclaim(struct daemon *d);
 void daemon_watch(struct daemon *d);
 

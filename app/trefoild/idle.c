@@ -88,7 +88,9 @@ monitor(const struct worker *w, uint64_t deadline)
 		(w->n_queues > 1 && !w->idle.can_monitor_many))
 		return false;
 	for (i = 0; i < w->n_queues; i++)
-		if (rte_eth_get_monitor_addr(w->queues[i].rx_port, w->queues[i].queue, &at[i]) != 0)
+		if (!__atomic_load_n(w->queues[i].rx_is_open, __ATOMIC_ACQUIRE) ||
+			rte_eth_get_monitor_addr(
+				w->queues[i].rx_port, w->queues[i].queue, &at[i]) != 0)
 			return false;
 	if (w->n_queues == 1)
 		return rte_power_monitor(&at[0], deadline) == 0;

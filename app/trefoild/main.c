@@ -13,10 +13,12 @@
 #include "daemon.h"
 #include "eal.h"
 #include "geo_change.h"
+#include "links.h"
 #include "observe.h"
 
 #include <argp.h>
 #include <errno.h>
+#include <malloc.h>
 #include <rte_eal.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
@@ -29,6 +31,10 @@
 #define RING_SIZE  (8u << 20)
 #define RECLAIM_MS 20
 #define WATCH_MS   500
+
+/* Tables and captures come and go whole: blocks from this size on are mapped one by one and given back
+ * when they are freed. glibc would raise its own limit to 32 MiB and keep twice as much. */
+#define LARGE_BLOCK (1 << 20)
 
 struct options {
 	const char *settings;
@@ -359,18 +365,22 @@ serve(struct daemon *d, struct err *e)
 static int
 forward(struct daemon *d, struct err *e)
 {
+	struct writer_status last = { .written = 0 };
 	int status = start_writer(d, e);
 
 	if (status != 0)
 		return status;
 	status = wires_start(&d->wires, e);
+	if (status == 0 && links_start(d) != 0)
+		status = err_set_code(e, ENOMEM, NULL, 0, NULL, "cannot watch links");
 	if (status == 0) {
-		daemon_set_waits(d);
 		launch_workers(d);
 		status = serve(d, e);
 		stop_workers(d);
 	}
-	writer_stop(d->writer);
+	writer_stop(d->writer, &last);
+	daemon_log_totals(d, &last);
+	links_stop(d);
 	wires_stop(&d->wires);
 	return status;
 }
@@ -417,18 +427,6 @@ daemon_fini(struct daemon *d)
 		event_base_free(d->base);
 }
 
-/* Settings of the contract that this version reads but does not carry out yet. */
-static void
-log_unused_settings(const struct settings *settings)
-{
-	unsigned int i;
-
-	for (i = 0; i < settings->n_wires; i++)
-		if (settings->wires[i].link_propagation)
-			daemon_log("[wire %s] link_propagation = yes has no effect in this version",
-				settings->wires[i].name);
-}
-
 static int
 start(struct daemon *d, struct err *e)
 {
@@ -437,7 +435,6 @@ start(struct daemon *d, struct err *e)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	d->started_s = (uint64_t)now.tv_sec;
-	log_unused_settings(d->settings);
 	signal(SIGHUP, SIG_IGN); /* where nothing can be loaded again: while starting, draining */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
@@ -474,6 +471,7 @@ main(int argc, char **argv)
 	struct err e;
 	int status;
 
+	(void)mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
 	argp_err_exit_status = CONTROL_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
 	settings = settings_load(options.settings, &errors);

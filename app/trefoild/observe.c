@@ -15,34 +15,9 @@
 
 struct observe {
 	struct event *timer;
-	bool link_up[2 * WIRES_MAX]; /* at the last look; down before the first */
-	uint64_t n_lost;             /* copies, as of the last event */
+	uint64_t n_lost; /* copies, as of the last event */
 	time_t lost_at;
 };
-
-static void
-look_at_link(struct daemon *d, const struct wire *w, const struct port *port, bool *was_up)
-{
-	bool is_up = __atomic_load_n(&port->link_up, __ATOMIC_RELAXED);
-
-	if (is_up != *was_up)
-		daemon_event(d, "link", "wire %s: the link of port %s is %s", w->settings->name,
-			port->name, is_up ? "up" : "down");
-	*was_up = is_up;
-}
-
-static void
-look_at_links(struct daemon *d)
-{
-	unsigned int i;
-
-	for (i = 0; i < d->wires.n; i++) {
-		const struct wire *w = &d->wires.items[i];
-
-		look_at_link(d, w, &w->inside, &d->observe->link_up[2 * i]);
-		look_at_link(d, w, &w->outside, &d->observe->link_up[2 * i + 1]);
-	}
-}
 
 static void
 look_at_mirror(struct daemon *d, const struct stats_worker *total, time_t now)
@@ -72,7 +47,6 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	daemon_sum_workers(d, &total);
 	traffic_tick(d->traffic, publisher_get(d->publisher), &total, now);
 	shadow_attend(d);
-	look_at_links(d);
 	look_at_mirror(d, &total, now);
 }
 

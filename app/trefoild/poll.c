@@ -30,6 +30,12 @@ add(uint64_t *counter, uint64_t n)
 	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
 }
 
+static inline bool
+is_open(const struct worker_queue *q)
+{
+	return __atomic_load_n(q->rx_is_open, __ATOMIC_ACQUIRE);
+}
+
 /* Frames waiting in the fullest queue. */
 static int32_t
 fullest(const struct worker *w)
@@ -38,7 +44,8 @@ fullest(const struct worker *w)
 	unsigned int i;
 
 	for (i = 0; i < w->n_queues; i++) {
-		int n = rte_eth_rx_queue_count(w->queues[i].rx_port, w->queues[i].queue);
+		const struct worker_queue *q = &w->queues[i];
+		int n = is_open(q) ? rte_eth_rx_queue_count(q->rx_port, q->queue) : 0;
 
 		if (n < 0)
 			return LOAD_DEPTH_UNKNOWN;
@@ -105,10 +112,14 @@ poll_queues(struct worker *w)
 	uint16_t n;
 
 	for (i = 0; i < w->n_queues; i++) {
-		n = rte_eth_rx_burst(w->queues[i].rx_port, w->queues[i].queue, pkts, WORKER_BURST);
+		const struct worker_queue *q = &w->queues[i];
+
+		if (unlikely(!is_open(q)))
+			continue;
+		n = rte_eth_rx_burst(q->rx_port, q->queue, pkts, WORKER_BURST);
 		if (n == 0)
 			continue;
-		worker_process(w, &w->queues[i], pkts, n);
+		worker_process(w, q, pkts, n);
 		add(&w->load.n_bursts, 1);
 		n_all += n;
 	}

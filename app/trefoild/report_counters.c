@@ -186,14 +186,17 @@ add_port(json_t *o, const struct port *port)
 {
 	struct rte_eth_stats s;
 
-	if (rte_eth_stats_get(port->id, &s) != 0)
+	memset(&s, 0, sizeof(s));
+	if (port->id != PORT_ABSENT && rte_eth_stats_get(port->id, &s) != 0)
 		return;
 	json_object_set_new(o, port->name,
-		json_pack("{s:{s:I, s:I}, s:{s:I, s:I}, s:I, s:I, s:I}", "rx", "packets",
-			(json_int_t)s.ipackets, "bytes", (json_int_t)s.ibytes, "tx", "packets",
-			(json_int_t)s.opackets, "bytes", (json_int_t)s.obytes, "missed",
+		json_pack("{s:{s:I, s:I}, s:{s:I, s:I}, s:I, s:I, s:I, s:I, s:I, s:I}", "rx",
+			"packets", (json_int_t)s.ipackets, "bytes", (json_int_t)s.ibytes, "tx",
+			"packets", (json_int_t)s.opackets, "bytes", (json_int_t)s.obytes, "missed",
 			(json_int_t)s.imissed, "no_mbuf", (json_int_t)s.rx_nombuf, "errors",
-			(json_int_t)(s.ierrors + s.oerrors)));
+			(json_int_t)(s.ierrors + s.oerrors), "link_downs",
+			(json_int_t)port->n_downs, "link_held", (json_int_t)port->n_held,
+			"unplugged", (json_int_t)port->n_unplugged));
 }
 
 static json_t *

@@ -62,9 +62,11 @@ geo_json(const struct daemon *d)
 static json_t *
 port_json(const struct port *port)
 {
-	return json_pack("{s:s, s:s, s:I}", "port", port->name, "link",
-		__atomic_load_n(&port->link_up, __ATOMIC_RELAXED) ? "up" : "down", "speed_mbps",
-		(json_int_t)port->speed_mbps);
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "port", port->name, "link",
+		__atomic_load_n(&port->link_up, __ATOMIC_RELAXED) ? "up" : "down", "state",
+		port->state != NULL ? port->state : "starting", "speed_mbps",
+		(json_int_t)port->speed_mbps, "downs", (json_int_t)port->n_downs, "held",
+		(json_int_t)port->n_held, "unplugged", (json_int_t)port->n_unplugged);
 }
 
 static json_t *

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #define AF_PACKET_PREFIX   "net_af_packet"
+#define AF_XDP_PREFIX      "net_af_xdp"
 #define AF_PACKET_FRAMESZ  2048 /* the driver's defaults */
 #define AF_PACKET_FRAMECNT 512
 
@@ -58,6 +60,27 @@ vdev_framecnt(const struct settings *settings, const char *name)
 	return af_packet_number(settings, name, ",framecnt=", AF_PACKET_FRAMECNT);
 }
 
+bool
+vdev_is_kernel(const char *name)
+{
+	return strncmp(name, AF_PACKET_PREFIX, strlen(AF_PACKET_PREFIX)) == 0 ||
+	       strncmp(name, AF_XDP_PREFIX, strlen(AF_XDP_PREFIX)) == 0;
+}
+
+bool
+vdev_has_interface(const struct settings *settings, const char *name)
+{
+	const char *arguments = vdev_find(settings, name), *found;
+	char interface[IF_NAMESIZE] = "";
+
+	if (arguments == NULL || !vdev_is_kernel(name))
+		return true;
+	found = strstr(arguments, ",iface=");
+	if (found == NULL || sscanf(found, ",iface=%15[^,]", interface) != 1)
+		return true;
+	return if_nametoindex(interface) != 0;
+}
+
 /* EAL goes on without a vdev that it could not make. */
 int
 vdev_explain_missing(const char *name, struct err *e)
@@ -97,6 +120,29 @@ vdev_set_mtu(unsigned int if_index, uint16_t mtu)
 	struct ifreq request = { .ifr_mtu = mtu };
 
 	return ask_kernel(if_index, SIOCSIFMTU, &request);
+}
+
+int
+vdev_switch_link(unsigned int if_index, bool is_on)
+{
+	struct ifreq request = { .ifr_flags = 0 };
+	int status = ask_kernel(if_index, SIOCGIFFLAGS, &request);
+
+	if (status != 0)
+		return status;
+	if (is_on)
+		request.ifr_flags |= IFF_UP;
+	else
+		request.ifr_flags &= ~IFF_UP;
+	return ask_kernel(if_index, SIOCSIFFLAGS, &request);
+}
+
+bool
+vdev_is_there(unsigned int if_index)
+{
+	char name[IF_NAMESIZE];
+
+	return if_indextoname(if_index, name) != NULL;
 }
 
 bool

@@ -28,6 +28,14 @@ unsigned int vdev_framecnt(const struct settings *settings, const char *name);
 /* Why a configured vdev is not there: fills `e` and returns -EPERM or -ENODEV. */
 int vdev_explain_missing(const char *name, struct err *e);
 
-/* Of the kernel's interface behind a net_af_packet vdev. Returns 0 or -errno. */
+/* Is this the name of a vdev on an interface that the kernel keeps: net_af_packet, net_af_xdp? */
+bool vdev_is_kernel(const char *name);
+
+/* Can a configured vdev be made: is the interface of its iface= there? True for those without one. */
+bool vdev_has_interface(const struct settings *settings, const char *name);
+
+/* Of the kernel's interface behind such a vdev. Returns 0 or -errno. */
 int vdev_set_mtu(unsigned int if_index, uint16_t mtu);
+int vdev_switch_link(unsigned int if_index, bool is_on);
 bool vdev_has_link(unsigned int if_index);
+bool vdev_is_there(unsigned int if_index);

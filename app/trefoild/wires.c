@@ -143,11 +143,13 @@ setup_port(const struct wires *wires, struct port *port, const struct settings_w
 	if (status != 0)
 		return err_set_code(
 			e, -status, NULL, 0, port->name, "cannot be asked what it can do");
-	port->if_index = framesz != 0 ? info.if_index : 0;
+	port->if_index = vdev_is_kernel(port->name) ? info.if_index : 0;
 	if (check_queues(port, &info, wire->queues, e) != 0)
 		return -EINVAL;
 	conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
 	conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	conf.intr_conf.lsc = (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
+	conf.intr_conf.rmv = (*info.dev_flags & RTE_ETH_DEV_INTR_RMV) != 0;
 	if (wire->queues > 1)
 		set_rss(&conf, &info);
 	status = rte_eth_dev_configure(
@@ -235,10 +237,9 @@ make_pools(struct wires *wires, const struct settings *settings, struct err *e)
 static void
 set_descriptors(struct port *port, const struct settings *settings)
 {
-	unsigned int n_slots = vdev_framecnt(settings, port->name);
-
-	if (n_slots != 0 && n_slots < port->n_descriptors)
-		port->n_descriptors = (uint16_t)n_slots;
+	port->n_slots = vdev_framecnt(settings, port->name);
+	if (port->n_slots != 0 && port->n_slots < port->n_descriptors)
+		port->n_descriptors = (uint16_t)port->n_slots;
 }
 
 static int
@@ -252,19 +253,25 @@ find_ports(struct wire *w, const struct settings *settings, struct err *e)
 	return status;
 }
 
+int
+wires_setup_port(const struct wires *wires, struct port *port, const struct settings *settings,
+	const struct settings_wire *wire, struct err *e)
+{
+	int status = setup_port(wires, port, wire, vdev_framesz(settings, port->name), e);
+
+	if (status == 0)
+		set_descriptors(port, settings);
+	return status;
+}
+
 static int
 setup_wire(struct wires *wires, struct wire *w, const struct settings *settings, struct err *e)
 {
-	const struct settings_wire *s = w->settings;
-	int status = setup_port(wires, &w->inside, s, vdev_framesz(settings, s->inside), e);
+	int status = wires_setup_port(wires, &w->inside, settings, w->settings, e);
 
 	if (status == 0)
-		status = setup_port(wires, &w->outside, s, vdev_framesz(settings, s->outside), e);
-	if (status != 0)
-		return status;
-	set_descriptors(&w->inside, settings);
-	set_descriptors(&w->outside, settings);
-	return 0;
+		status = wires_setup_port(wires, &w->outside, settings, w->settings, e);
+	return status;
 }
 
 int
@@ -286,17 +293,52 @@ wires_setup(struct wires *wires, const struct settings *settings, struct err *e)
 	return status;
 }
 
-static int
-start_port(const struct port *port, struct err *e)
+/* net_af_packet opens its sockets before it binds them: until then they take the frames of every
+ * interface, also those that came in at the other port of the wire. They are the oldest of the ring. */
+static void
+discard_early_frames(const struct port *port, unsigned int n_queues)
+{
+	struct rte_mbuf *pkts[32];
+	unsigned int q, n;
+	uint16_t n_now;
+
+	for (q = 0; q < n_queues; q++)
+		for (n = 0; n < port->n_slots; n += n_now) {
+			n_now = rte_eth_rx_burst(port->id, (uint16_t)q, pkts, RTE_DIM(pkts));
+			if (n_now == 0)
+				break;
+			rte_pktmbuf_free_bulk(pkts, n_now);
+		}
+}
+
+/* A port that was taken down, by whom ever, is taken up where links are propagated: a daemon that was
+ * killed may have left it so. */
+int
+wires_start_port(const struct port *port, const struct settings_wire *wire, struct err *e)
 {
 	int status = rte_eth_dev_start(port->id);
 
 	if (status == 0)
 		status = rte_eth_promiscuous_enable(port->id);
-	if (status == 0 || status == -ENOTSUP)
-		return 0;
-	return err_set_code(
-		e, -status, NULL, 0, port->name, "cannot be started: %s", strerror(-status));
+	if (status != 0 && status != -ENOTSUP)
+		return err_set_code(e, -status, NULL, 0, port->name, "cannot be started: %s",
+			strerror(-status));
+	if (wire->link_propagation && port->if_index != 0)
+		(void)vdev_switch_link(port->if_index, true);
+	discard_early_frames(port, wire->queues);
+	return 0;
+}
+
+static int
+open_port(struct port *port, const struct settings_wire *wire, struct err *e)
+{
+	int status = wires_start_port(port, wire, e);
+
+	if (status != 0)
+		return status;
+	__atomic_store_n(&port->link_up, wires_has_link(port), __ATOMIC_RELEASE);
+	__atomic_store_n(&port->is_open, true, __ATOMIC_RELEASE);
+	return 0;
 }
 
 int
@@ -306,40 +348,39 @@ wires_start(struct wires *wires, struct err *e)
 	int status = 0;
 
 	for (i = 0; i < wires->n && status == 0; i++) {
-		status = start_port(&wires->items[i].inside, e);
+		struct wire *w = &wires->items[i];
+
+		status = open_port(&w->inside, w->settings, e);
 		if (status == 0)
-			status = start_port(&wires->items[i].outside, e);
+			status = open_port(&w->outside, w->settings, e);
 	}
-	wires_update_links(wires);
 	return status;
 }
 
-static bool
-update_link(struct port *port)
+bool
+wires_has_link(struct port *port)
 {
 	struct rte_eth_link link = { .link_status = RTE_ETH_LINK_DOWN };
-	bool is_up, was_up = port->link_up;
+	bool is_up;
 
+	if (port->id == PORT_ABSENT)
+		return false;
 	is_up = rte_eth_link_get_nowait(port->id, &link) == 0 &&
 		link.link_status == RTE_ETH_LINK_UP;
+	port->speed_mbps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
 	if (port->if_index != 0)
 		is_up = is_up && vdev_has_link(port->if_index);
-	port->speed_mbps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
-	__atomic_store_n(&port->link_up, is_up, __ATOMIC_RELAXED);
-	return is_up != was_up;
+	return is_up;
 }
 
-bool
-wires_update_links(struct wires *wires)
+int
+wires_switch_link(const struct port *port, bool is_on)
 {
-	bool has_changed = false;
-	unsigned int i;
-
-	for (i = 0; i < wires->n; i++) {
-		has_changed |= update_link(&wires->items[i].inside);
-		has_changed |= update_link(&wires->items[i].outside);
-	}
-	return has_changed;
+	if (port->id == PORT_ABSENT)
+		return -ENODEV;
+	if (port->if_index != 0)
+		return vdev_switch_link(port->if_index, is_on);
+	return is_on ? rte_eth_dev_set_link_up(port->id) : rte_eth_dev_set_link_down(port->id);
 }
 
 static uint64_t
@@ -347,7 +388,9 @@ port_missed(const struct port *port)
 {
 	struct rte_eth_stats stats;
 
-	return rte_eth_stats_get(port->id, &stats) == 0 ? stats.imissed : 0;
+	if (port->id == PORT_ABSENT || rte_eth_stats_get(port->id, &stats) != 0)
+		return port->n_missed_before;
+	return port->n_missed_before + stats.imissed;
 }
 
 uint64_t
@@ -365,6 +408,8 @@ wires_missed(const struct wires *wires)
 static void
 stop_port(const struct port *port)
 {
+	if (port->id == PORT_ABSENT)
+		return;
 	(void)rte_eth_promiscuous_disable(port->id);
 	(void)rte_eth_dev_stop(port->id);
 	(void)rte_eth_dev_close(port->id);

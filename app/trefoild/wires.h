@@ -2,7 +2,7 @@
 /*
  * wires: pairs of DPDK ports set up for forwarding: queues, RSS, MTU, promiscuous mode, link state.
  *
- * Threads: control thread; `link_up` is read by workers.
+ * Threads: control thread; `link_up` and `is_open` are read by workers.
  */
 #pragma once
 
@@ -15,14 +15,24 @@
 
 #define WIRES_MAX SETTINGS_WIRES_MAX
 
+#define PORT_ABSENT RTE_MAX_ETHPORTS
+
 struct port {
-	const char *name; /* PCI address or vdev, of the settings */
-	uint16_t id;
+	const char *name;      /* PCI address or vdev, of the settings */
+	uint16_t id;           /* PORT_ABSENT: its device was unplugged */
 	int socket;            /* its NUMA node, negative = any */
-	unsigned int if_index; /* of a net_af_packet vdev, which reports every link as up; else 0 */
-	bool link_up;          /* atomic */
+	unsigned int if_index; /* of a vdev on a kernel's interface, which knows its link; else 0 */
+	bool link_up;          /* atomic: frames may leave by it */
+	bool is_open;          /* atomic: workers may touch it */
 	uint16_t n_descriptors; /* of each receive queue */
+	unsigned int n_slots;   /* of each ring of a net_af_packet vdev; else 0 */
 	uint32_t speed_mbps;    /* 0 = not known */
+	/* Written by links.h. */
+	const char *state;        /* what its link does, a word for status */
+	uint64_t n_downs;         /* how often it had no link */
+	uint64_t n_held;          /* how often it was taken down because the other port had none */
+	uint64_t n_unplugged;     /* how often its device went */
+	uint64_t n_missed_before; /* by devices that went */
 };
 
 struct wire {
@@ -39,11 +49,20 @@ struct wires {
 /* Find and configure every port; none is started. Returns 0 or -errno, `e` says what to do. */
 int wires_setup(struct wires *wires, const struct settings *settings, struct err *e);
 
-/* Start all ports. Returns 0 or -errno. */
+/* Start all ports; they have not received anything yet. Returns 0 or -errno. */
 int wires_start(struct wires *wires, struct err *e);
 
-/* Read the link state of every port; true if any changed. */
-bool wires_update_links(struct wires *wires);
+/* Set up or start one port whose device was plugged in again. Returns 0 or -errno. */
+int wires_setup_port(const struct wires *wires, struct port *port, const struct settings *settings,
+	const struct settings_wire *wire, struct err *e);
+int wires_start_port(const struct port *port, const struct settings_wire *wire, struct err *e);
+
+/* Ask for the port's link, and take note of its speed. */
+bool wires_has_link(struct port *port);
+
+/* Switch the port's link on or off, as its neighbour sees it. Returns 0 or -errno: -ENOTSUP where the
+ * driver cannot. */
+int wires_switch_link(const struct port *port, bool is_on);
 
 /* The symmetric RSS key: both directions of a flow hash alike. */
 #define WIRES_RSS_KEY_SIZE 52

@@ -3,7 +3,7 @@
  * worker: one core's run-to-completion loop over its receive queues: burst, classify, mirror, send.
  *
  * Threads: a worker is written by its lcore only; counters may be read by anybody; `stop` and
- * `link_up` are set by the control thread.
+ * what queues point to are set by the control thread.
  */
 #pragma once
 
@@ -30,6 +30,7 @@ struct worker_queue {
 	uint16_t interface; /* of the mirror: the port the frame entered */
 	enum classify_direction direction;
 	const bool *tx_link_up; /* atomic, of tx_port */
+	const bool *rx_is_open; /* atomic, of rx_port: false = its device is gone or going */
 };
 
 struct worker {

@@ -561,12 +561,13 @@ writer_start(const struct writer_options *options, struct publisher *publisher,
 }
 
 void
-writer_stop(struct writer *w)
+writer_stop(struct writer *w, struct writer_status *last)
 {
 	if (w == NULL)
 		return;
 	__atomic_store_n(&w->stop, true, __ATOMIC_RELEASE);
 	pthread_join(w->thread, NULL);
+	*last = w->status;
 	writer_free(w);
 }
 

@@ -35,9 +35,6 @@ struct writer;
 struct writer *writer_start(const struct writer_options *options, struct publisher *publisher,
 	struct mirror_ring *const *rings, unsigned int n_rings, struct err *e);
 
-/* Drains what is left, closes the file, ends the thread. NULL allowed. */
-void writer_stop(struct writer *w);
-
 /* Begin a new file at the next pass. Any thread. */
 void writer_rotate(struct writer *w);
 
@@ -54,3 +51,7 @@ struct writer_status {
 	char error[512]; /* of the last failure, "" = none yet */
 };
 void writer_status(struct writer *w, struct writer_status *out);
+
+/* Drains what is left, closes the file, ends the thread; `*last` is how it ended. Without a writer,
+ * NULL, `*last` is untouched. */
+void writer_stop(struct writer *w, struct writer_status *last);

@@ -192,7 +192,7 @@ run_once(struct publisher *p, uint32_t snaplen)
 {
 	struct mirror_ring *ring = mirror_ring_new(RING_SIZE);
 	struct writer *w = start_writer(p, &ring);
-	struct writer_status before, after;
+	struct writer_status before, after, last;
 	struct figures f;
 	double clock, cpu;
 
@@ -204,7 +204,7 @@ run_once(struct publisher *p, uint32_t snaplen)
 	f.cpu = (double)(after.written - before.written) / (writer_seconds() - cpu) / 1e6;
 	f.clock = (double)(after.written - before.written) / (seconds() - clock) / 1e6;
 	f.bytes = (double)bytes_written(w) / (double)after.written;
-	writer_stop(w);
+	writer_stop(w, &last);
 	mirror_ring_free(ring);
 	return f;
 }

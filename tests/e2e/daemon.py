@@ -68,7 +68,8 @@ class Daemon:
             name, key = key.split(".", 1)
             values = value if isinstance(value, list) else [] if value is None else [value]
             sections.setdefault(name, []).extend(f"{key} = {v}" for v in values)
-        return "".join("\n".join([f"[{name}]", *lines, ""]) for name, lines in sections.items())
+        return "".join("\n".join([f"[{name}]", *lines, ""]) for name, lines in sections.items()
+                       if lines)
 
     def write_policy(self, text):
         with open(self.policy_path, "w") as f:

@@ -63,7 +63,8 @@ class Network:
         for host, end in (("inside", "in0"), ("outside", "out0")):
             run("ip", "netns", "add", host)
             run("ip", "link", "add", end, "numtxqueues", self.queues, "numrxqueues", self.queues,
-                "type", "veth", "peer", "name", "eth0", "netns", host)
+                "type", "veth", "peer", "name", "eth0", "netns", host,
+                "numtxqueues", self.queues, "numrxqueues", self.queues)
             self._quiet(end)
             with within(host):
                 self._quiet("eth0", ipv6=self.hosts)

@@ -207,7 +207,7 @@ def test_full_disk():
         try:
             with Daemon(settings={"appliance.state_dir": state,
                                   "appliance.socket": d.socket + "2"},
-                        vdevs=["net_null0", "net_null1"]) as full:
+                        vdevs=["net_null0,no-rx=1", "net_null1,no-rx=1"]) as full:
                 push(full, OPEN)
                 fill(os.path.join(state, "ballast"))
                 for _ in range(3):

@@ -6,40 +6,12 @@ import json
 import os
 import shutil
 import socket
-import subprocess
 import threading
 import time
 
 from e2e import (CN, IE, JP, POLICY, REFUSED, UNREACHABLE, US, WORK, Daemon, Network, Skip, Sniffer,
                  check, equal, frame4, main, program, run, udp, until)
-
-
-class Watch:
-    """trefoilctl watch, read line by line."""
-
-    def __init__(self, d, *args):
-        self.process = subprocess.Popen(
-            [program("trefoilctl"), "-s", d.socket, *args], stdin=subprocess.DEVNULL, text=True,
-            stdout=subprocess.PIPE)
-        self.lines = []
-        self.thread = threading.Thread(target=self._read)
-        self.thread.start()
-
-    def _read(self):
-        for line in self.process.stdout:
-            self.lines.append(line)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        self.thread.join()
-
-    def wait_for(self, *words):
-        return until(f"a line with {words}",
-                     lambda: next((x for x in self.lines if all(w in x for w in words)), None))
+from watching import Watch
 
 
 def test_events_as_they_happen():

@@ -154,7 +154,8 @@ fixture_init(struct fixture *f, const char *policy)
 	f->queue = (struct worker_queue){ .rx_port = rig.inside,
 		.tx_port = rig.outside,
 		.direction = CLASSIFY_OUTBOUND,
-		.tx_link_up = &f->link_up };
+		.tx_link_up = &f->link_up,
+		.rx_is_open = &f->link_up };
 	f->worker.publisher = f->publisher;
 	f->worker.stop = &f->stop;
 	f->worker.mirror_snaplen = 128;

@@ -156,7 +156,8 @@ rig_worker_init(const struct rig *rig, struct worker *w, unsigned int id,
 		.tx_port = rig->outside,
 		.queue = (uint16_t)id,
 		.direction = CLASSIFY_OUTBOUND,
-		.tx_link_up = &link_up };
+		.tx_link_up = &link_up,
+		.rx_is_open = &link_up };
 }
 
 struct geo_ref *

@@ -63,6 +63,8 @@ test_one_wire_is_enough_and_the_rest_has_defaults(void)
 	CU_ASSERT_EQUAL(s->wires[0].queues, 1);
 	CU_ASSERT_EQUAL(s->wires[0].mtu, 9000);
 	CU_ASSERT_EQUAL(s->wires[0].link_propagation, true);
+	CU_ASSERT_EQUAL(s->wires[0].link_hold_down_ms, 2000);
+	CU_ASSERT_EQUAL(s->wires[0].link_settle_ms, 10000);
 	CU_ASSERT_STRING_EQUAL(s->mirror_dir, "");
 	CU_ASSERT_EQUAL(s->mirror_format, CAPTURE_PCAPNG);
 	CU_ASSERT_EQUAL(s->mirror_snaplen, 0);
@@ -95,7 +97,7 @@ test_every_key_reaches_its_field(void)
 		"vdev = net_af_packet0,iface=eth1\nvdev = net_null1\n"
 		"idle = sleep\nidle_after_us = 20\n"
 		"[wire w1]\ninside = net_af_packet0\noutside = net_null1\nqueues = 64\n"
-		"mtu = 1500\nlink_propagation = no\n"
+		"mtu = 1500\nlink_propagation = no\nlink_hold_down_ms = 5\nlink_settle_ms = 6\n"
 		"[wire w2]\ninside = 3B:00.0\noutside = 10000:3b:1f.7\n"
 		"[mirror]\ndir = /e\nformat = pcap\nsnaplen = 96\nrotate_mb = 1\nrotate_s = 2\n"
 		"[access]\noperators = o\napprovers = p\nauditors = a\nviewers = v\n"
@@ -121,9 +123,11 @@ test_every_key_reaches_its_field(void)
 	CU_ASSERT_EQUAL(s->wires[0].queues, 64);
 	CU_ASSERT_EQUAL(s->wires[0].mtu, 1500);
 	CU_ASSERT_EQUAL(s->wires[0].link_propagation, false);
+	CU_ASSERT_EQUAL(s->wires[0].link_hold_down_ms, 5);
+	CU_ASSERT_EQUAL(s->wires[0].link_settle_ms, 6);
 	CU_ASSERT_STRING_EQUAL(s->wires[1].inside, "0000:3b:00.0");
 	CU_ASSERT_STRING_EQUAL(s->wires[1].outside, "10000:3b:1f.7");
-	CU_ASSERT_EQUAL(s->wires[1].line, 23);
+	CU_ASSERT_EQUAL(s->wires[1].line, 25);
 	CU_ASSERT_STRING_EQUAL(s->mirror_dir, "/e");
 	CU_ASSERT_EQUAL(s->mirror_format, CAPTURE_PCAP);
 	CU_ASSERT_EQUAL(s->mirror_snaplen, 96);

@@ -156,6 +156,12 @@ take_wire(struct build *b, const struct schema_value *v)
 	case SETTING_MTU:
 		wire->mtu = (uint16_t)v->number;
 		return 0;
+	case SETTING_LINK_HOLD_DOWN:
+		wire->link_hold_down_ms = (unsigned int)v->number;
+		return 0;
+	case SETTING_LINK_SETTLE:
+		wire->link_settle_ms = (unsigned int)v->number;
+		return 0;
 	default:
 		wire->link_propagation = v->number != 0;
 		return 0;

@@ -40,6 +40,7 @@ struct settings_wire {
 	uint16_t queues;   /* per port and direction */
 	uint16_t mtu;      /* bytes of a frame without Ethernet header and FCS */
 	bool link_propagation;
+	unsigned int link_hold_down_ms, link_settle_ms;
 };
 
 /* An address of which a new geo table must say this. */

@@ -139,6 +139,21 @@ static const struct schema_key wire_keys[] = {
 		.fallback = "yes",
 		.help = "take one port down when the other has no link",
 		.id = SETTING_ID(LINK_PROPAGATION, wires) },
+	{ .name = "link_hold_down_ms",
+		.type = SCHEMA_NUMBER,
+		.max = 600000,
+		.unit = "milliseconds",
+		.fallback = "2000",
+		.help = "how long a link must have been back before the other port is let go",
+		.id = SETTING_ID(LINK_HOLD_DOWN, wires) },
+	{ .name = "link_settle_ms",
+		.type = SCHEMA_NUMBER,
+		.max = 600000,
+		.unit = "milliseconds",
+		.fallback = "10000",
+		.help = "how long the link of a port that was started or let go may take to come; "
+			"after that it takes the other port down",
+		.id = SETTING_ID(LINK_SETTLE, wires) },
 };
 
 static const struct schema_key mirror_keys[] = {
