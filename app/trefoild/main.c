@@ -10,10 +10,12 @@
 #include "audit_log.h"
 #include "change.h"
 #include "commands.h"
+#include "crash.h"
 #include "daemon.h"
 #include "eal.h"
 #include "geo_change.h"
 #include "observe.h"
+#include "watchdog.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -270,14 +272,26 @@ on_term(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
+notify_reloading(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+		(unsigned long long)now.tv_sec * 1000000 + (unsigned long long)now.tv_nsec / 1000);
+}
+
+static void
 on_hup(evutil_socket_t fd, short what, void *arg)
 {
 	struct daemon *d = arg;
 
+	notify_reloading();
 	if (publisher_get(d->publisher) == NULL)
 		change_start(d);
 	else
 		geo_change_reload(d);
+	sd_notify(0, "READY=1");
 }
 
 struct events {
@@ -363,6 +377,7 @@ forward(struct daemon *d, struct err *e)
 	if (status == 0) {
 		daemon_set_waits(d);
 		launch_workers(d);
+		watchdog_start(d);
 		status = serve(d, e);
 		stop_workers(d);
 	}
@@ -485,6 +500,7 @@ main(int argc, char **argv)
 		return exit_status(status);
 	}
 	d.settings = settings;
+	crash_watch();
 	status = start(&d, &e);
 	if (status != 0)
 		log_error(&e);

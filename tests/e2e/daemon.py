@@ -25,7 +25,8 @@ class Daemon:
 
     running = []
 
-    def __init__(self, policy=POLICY, settings=None, vdevs=None, queues=1, mtu=1500, workers=1):
+    def __init__(self, policy=POLICY, settings=None, vdevs=None, queues=1, mtu=1500, workers=1,
+                 environment=None):
         self.dir = os.path.join(WORK, f"daemon{len(os.listdir(WORK))}")
         os.mkdir(self.dir)
         self.mirror_dir = os.path.join(self.dir, "mirror")
@@ -34,6 +35,7 @@ class Daemon:
         if policy is not None:
             self.write_policy(policy)
         self.process = None
+        self.environment = environment  # with a NOTIFY_SOCKET of the test's own
         if vdevs is None:
             # Rings of 8192 frames: on a busy machine the worker may not run for a while.
             ring = f"qpairs={queues},"
@@ -85,15 +87,13 @@ class Daemon:
         Daemon.running.remove(self)
 
     def start(self):
+        self.stderr_path = os.path.join(self.dir, "stderr")
+        if self.environment is not None:
+            return self._start_noticed()
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         path = os.path.join(self.dir, "notify")
         notify.bind(path)
-        self.stderr_path = os.path.join(self.dir, "stderr")
-        with open(self.stderr_path, "w") as err:
-            self.process = subprocess.Popen(
-                [program("trefoild"), "-c", self.ini], stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL, stderr=err, env={**os.environ, "NOTIFY_SOCKET": path})
-        Daemon.running.append(self)
+        self._spawn({"NOTIFY_SOCKET": path})
         with notify:
             while not select.select([notify], [], [], 0.05)[0]:
                 if self.process.poll() is not None:
@@ -101,6 +101,25 @@ class Daemon:
                                   f"{self.stderr()}")
             check(b"READY=1" in notify.recv(4096), "READY=1 first")
         os.unlink(path)
+        return self
+
+    def _spawn(self, environment):
+        with open(self.stderr_path, "w") as err:
+            self.process = subprocess.Popen(
+                [program("trefoild"), "-c", self.ini], stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, stderr=err, env={**os.environ, **environment})
+        Daemon.running.append(self)
+
+    def _start_noticed(self):
+        """The test hears what it notifies; here it has only to answer."""
+        self._spawn(self.environment)
+
+        def answers():
+            if self.process.poll() is not None:
+                raise Failure(f"trefoild ended with {self.process.returncode} at start\n"
+                              f"{self.stderr()}")
+            return self.ctl("status", code=None).returncode == 0
+        until("it answers", answers)
         return self
 
     def stop(self, how=signal.SIGTERM):
