@@ -59,7 +59,7 @@ access_roles(const struct settings *settings, const struct control_peer *peer)
 {
 	unsigned int roles = 0;
 
-	if (peer->uid == geteuid() || is_member(peer, settings->operators))
+	if (peer->uid == geteuid() || peer->uid == 0 || is_member(peer, settings->operators))
 		roles |= ACCESS_OPERATOR;
 	if (is_member(peer, approvers_of(settings)))
 		roles |= ACCESS_APPROVER;
@@ -142,28 +142,45 @@ note(void *context, const struct control_peer *peer, const json_t *request, cons
 		audit_log_command(d->audit, peer, request, response);
 }
 
-int
-access_start(struct daemon *d, struct control_server *server, struct err *e)
+void
+access_admit(struct daemon *d)
 {
 	const char *const groups[] = { d->settings->operators, approvers_of(d->settings),
 		d->settings->auditors, d->settings->viewers };
-	size_t i;
+	uint32_t gids[sizeof(groups) / sizeof(groups[0])];
+	unsigned int i, k, n = 0;
 	int status;
 
+	for (i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		const struct group *group = getgrnam(groups[i]);
+
+		if (group == NULL)
+			daemon_log("[access] there is no group '%s': nobody has a role by it",
+				groups[i]);
+		for (k = 0; group != NULL && k < n && gids[k] != group->gr_gid; k++)
+			;
+		if (group != NULL && k == n)
+			gids[n++] = group->gr_gid;
+	}
+	status = control_server_admit(d->server, gids, n);
+	if (status != 0)
+		daemon_log("%s: only root and the user and group of the daemon may connect: no "
+			   "access control list: %s",
+			d->settings->socket, strerror(-status));
+}
+
+int
+access_start(struct daemon *d, struct control_server *server, struct err *e)
+{
+	d->server = server;
 	d->audit = audit_log_new(d);
 	if (d->audit == NULL)
 		return err_set_code(e, ENOMEM, NULL, 0, NULL, "out of memory");
-	for (i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
-		if (getgrnam(groups[i]) == NULL)
-			daemon_log("[access] there is no group '%s': nobody has a role by it",
-				groups[i]);
+	access_admit(d);
 	if (d->settings->approvals > 0 && getgrnam(approvers_of(d->settings)) == NULL)
 		daemon_alarm(d, ALARM_ACCESS,
 			"approvals = %u, but there is no group '%s': nobody can approve a push",
 			d->settings->approvals, approvers_of(d->settings));
-	status = control_server_guard(server, guard, note);
-	if (status != 0)
-		err_set_code(e, -status, d->settings->socket, 0, NULL, "cannot change its mode: %s",
-			strerror(-status));
-	return status;
+	control_server_guard(server, guard, note);
+	return 0;
 }

@@ -71,6 +71,7 @@ struct daemon {
 	char *policy_text;   /* of the running generation; NULL = none */
 	size_t policy_size;
 	bool is_stale; /* what the running generation was compiled with */
+	struct control_server *server;
 	struct audit_log *audit;
 	struct store *store;         /* NULL = nothing can be kept */
 	struct store_record running; /* what is known of the running generation */

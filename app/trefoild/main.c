@@ -15,6 +15,7 @@
 #include "eal.h"
 #include "geo_change.h"
 #include "observe.h"
+#include "privilege.h"
 #include "watchdog.h"
 
 #include <argp.h>
@@ -287,6 +288,7 @@ on_hup(evutil_socket_t fd, short what, void *arg)
 	struct daemon *d = arg;
 
 	notify_reloading();
+	access_admit(d);
 	if (publisher_get(d->publisher) == NULL)
 		change_start(d);
 	else
@@ -463,6 +465,8 @@ start(struct daemon *d, struct err *e)
 	if (status == 0 && observe_start(d) != 0)
 		status = err_set_code(e, ENOMEM, NULL, 0, NULL, "out of memory");
 	if (status == 0)
+		status = privilege_drop(d->settings, &d->wires, e);
+	if (status == 0)
 		status = run(d, e);
 	return status;
 }
@@ -501,6 +505,7 @@ main(int argc, char **argv)
 	}
 	d.settings = settings;
 	crash_watch();
+	privilege_begin();
 	status = start(&d, &e);
 	if (status != 0)
 		log_error(&e);

@@ -93,6 +93,7 @@ class Daemon:
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         path = os.path.join(self.dir, "notify")
         notify.bind(path)
+        os.chmod(path, 0o777)  # as systemd's: the daemon may have become somebody else
         self._spawn({"NOTIFY_SOCKET": path})
         with notify:
             while not select.select([notify], [], [], 0.05)[0]:
