@@ -35,6 +35,7 @@ enum control_exit {
 	CONTROL_USAGE = 2,
 	CONTROL_UNREACHABLE = 3,
 	CONTROL_NOT_PERMITTED = 4,
+	CONTROL_WARNED = 5, /* trefoilctl doctor: nothing failed, something is not good */
 };
 
 #define CONTROL_SPARE_MS 1000 /* without a whole request for so long: may have to make room */
