@@ -94,7 +94,7 @@ class Daemon:
         path = os.path.join(self.dir, "notify")
         notify.bind(path)
         os.chmod(path, 0o777)  # as systemd's: the daemon may have become somebody else
-        self._spawn({"NOTIFY_SOCKET": path})
+        self.spawn({"NOTIFY_SOCKET": path})
         with notify:
             while not select.select([notify], [], [], 0.05)[0]:
                 if self.process.poll() is not None:
@@ -104,16 +104,17 @@ class Daemon:
         os.unlink(path)
         return self
 
-    def _spawn(self, environment):
+    def spawn(self, environment=None):
+        """Start without waiting for anything."""
         with open(self.stderr_path, "w") as err:
             self.process = subprocess.Popen(
                 [program("trefoild"), "-c", self.ini], stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL, stderr=err, env={**os.environ, **environment})
+                stdout=subprocess.DEVNULL, stderr=err, env={**os.environ, **(environment or {})})
         Daemon.running.append(self)
 
     def _start_noticed(self):
         """The test hears what it notifies; here it has only to answer."""
-        self._spawn(self.environment)
+        self.spawn(self.environment)
 
         def answers():
             if self.process.poll() is not None:
