@@ -86,8 +86,7 @@ change_user(const struct passwd *user, const struct wires *wires, struct err *e)
 static int
 give_directories(const struct settings *settings, const struct passwd *user, struct err *e)
 {
-	const struct group *auditors = getgrnam(settings->auditors);
-	struct owner owner = { user->pw_uid, user->pw_gid, user->pw_name };
+	const struct owner owner = { user->pw_uid, user->pw_gid, user->pw_name };
 	char directory[sizeof(settings->socket)], *slash;
 	int status = owner_give(settings->state_dir, 0711, &owner, NULL, e);
 
@@ -97,11 +96,22 @@ give_directories(const struct settings *settings, const struct passwd *user, str
 		*slash = '\0';
 		status = owner_give(directory, 0755, &owner, slash + 1, e);
 	}
-	if (status != 0 || settings->mirror_dir[0] == '\0')
-		return status;
-	if (auditors != NULL)
-		owner.gid = auditors->gr_gid;
-	return owner_give(settings->mirror_dir, 02750, &owner, NULL, e);
+	return status;
+}
+
+/* As the user, who can give rights to what is his. */
+static void
+share_evidence(const struct settings *settings)
+{
+	const struct group *auditors = getgrnam(settings->auditors);
+	int status;
+
+	if (settings->mirror_dir[0] == '\0' || auditors == NULL)
+		return;
+	status = owner_share(settings->mirror_dir, auditors->gr_gid);
+	if (status != 0)
+		daemon_log("%s: the group %s cannot be let in: %s", settings->mirror_dir,
+			settings->auditors, strerror(-status));
 }
 
 static const struct passwd *
@@ -164,8 +174,10 @@ privilege_drop(const struct settings *settings, const struct wires *wires, struc
 	status = give_directories(settings, user, e);
 	if (status == 0)
 		status = change_user(user, wires, e);
-	if (status == 0)
+	if (status == 0) {
 		log_kept(user);
+		share_evidence(settings);
+	}
 	has_dropped = status == 0;
 	return status;
 }

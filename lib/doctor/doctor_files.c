@@ -188,7 +188,7 @@ doctor_check_files(struct doctor *d)
 		"generations, the audit log and the key are kept there" };
 	static const struct rule key = { "key", 077, 0600, NULL,
 		"who can read it can sign evidence in the appliance's name" };
-	static const struct rule evidence = { "evidence", 027, 02750, NULL,
+	static const struct rule evidence = { "evidence", 027, 0750, NULL,
 		"copies of other people's traffic are for the auditors only" };
 	static const struct rule control = { "socket", 007, 0660, NULL,
 		"who can connect can ask the daemon; its groups are in [access]" };

@@ -35,6 +35,7 @@ class Daemon:
         if policy is not None:
             self.write_policy(policy)
         self.process = None
+        self.prefix = []  # a program that starts it
         self.environment = environment  # with a NOTIFY_SOCKET of the test's own
         if vdevs is None:
             # Rings of 8192 frames: on a busy machine the worker may not run for a while.
@@ -108,7 +109,7 @@ class Daemon:
         """Start without waiting for anything."""
         with open(self.stderr_path, "w") as err:
             self.process = subprocess.Popen(
-                [program("trefoild"), "-c", self.ini], stdin=subprocess.DEVNULL,
+                [*self.prefix, program("trefoild"), "-c", self.ini], stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL, stderr=err, env={**os.environ, **(environment or {})})
         Daemon.running.append(self)
 

@@ -121,7 +121,7 @@ put_files(void)
 	put("/usr/share/trefoil/internet.tgt", "x");
 	put_directory("/var/lib/trefoil", 0711);
 	put_bytes("/var/lib/trefoil/evidence.key", "x", 1, 0600);
-	put_directory("/var/lib/trefoil/evidence", 02750);
+	put_directory("/var/lib/trefoil/evidence", 0750);
 	put_bytes("/run/trefoil/control.sock", "", 0, 0660);
 	put("/etc/passwd", "root:x:0:0::/:/bin/sh\ntrefoil:x:500:500::/:/bin/false\n");
 	put("/etc/group", "operators:x:501:\nauditors:x:502:\nviewers:x:503:\n");
@@ -331,7 +331,7 @@ test_settings_are_looked_at(void)
 
 	machine_up();
 	put_directory("/var/lib/trefoil/evidence", 0755);
-	expect("evidence for all", "evidence", DOCTOR_FAIL, "chmod 2750");
+	expect("evidence for all", "evidence", DOCTOR_FAIL, "chmod 0750");
 	settings.hugepages = false;
 	expect("no hugepages", "hugepages", DOCTOR_WARN, "hugepages = yes");
 	settings.user[0] = '\0';
@@ -455,7 +455,7 @@ test_commands_are_quoted(void)
 	machine_up();
 	strcpy(settings.mirror_dir, "/var/lib/a b;'$(reboot)");
 	put_directory("/var/lib/a b;'$(reboot)", 0777);
-	expect("odd name", "evidence", DOCTOR_FAIL, "chmod 2750 '/var/lib/a b;'\\''$(reboot)'");
+	expect("odd name", "evidence", DOCTOR_FAIL, "chmod 0750 '/var/lib/a b;'\\''$(reboot)'");
 	machine_down();
 }
 
