@@ -59,7 +59,7 @@ access_roles(const struct settings *settings, const struct control_peer *peer)
 {
 	unsigned int roles = 0;
 
-	if (peer->uid == geteuid() || is_member(peer, settings->operators))
+	if (peer->uid == geteuid() || peer->uid == 0 || is_member(peer, settings->operators))
 		roles |= ACCESS_OPERATOR;
 	if (is_member(peer, approvers_of(settings)))
 		roles |= ACCESS_APPROVER;
@@ -143,38 +143,58 @@ note(void *context, const struct control_peer *peer, const json_t *request, cons
 }
 
 /* Each name once: the operators approve where no other group is named. */
-static void
-log_missing_groups(const struct settings *settings)
+static unsigned int
+find_groups(const struct settings *settings, const char *names[4])
 {
-	const char *const groups[] = { settings->operators, approvers_of(settings),
-		settings->auditors, settings->viewers };
-	size_t i, k;
+	const char *const all[] = { settings->operators, approvers_of(settings), settings->auditors,
+		settings->viewers };
+	unsigned int i, k, n = 0;
 
-	for (i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
-		for (k = 0; k < i && strcmp(groups[k], groups[i]) != 0; k++)
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		for (k = 0; k < n && strcmp(names[k], all[i]) != 0; k++)
 			;
-		if (k == i && groups[i][0] != '\0' && getgrnam(groups[i]) == NULL)
-			daemon_log("[access] there is no group '%s': nobody has a role by it",
-				groups[i]);
+		if (k == n && all[i][0] != '\0')
+			names[n++] = all[i];
 	}
+	return n;
+}
+
+void
+access_admit(struct daemon *d)
+{
+	const char *names[4];
+	uint32_t gids[4];
+	unsigned int i, n = 0, n_names = find_groups(d->settings, names);
+	int status;
+
+	for (i = 0; i < n_names; i++) {
+		const struct group *group = getgrnam(names[i]);
+
+		if (group != NULL)
+			gids[n++] = group->gr_gid;
+		else
+			daemon_log("[access] there is no group '%s': nobody has a role by it",
+				names[i]);
+	}
+	status = control_server_admit(d->server, gids, n);
+	if (status != 0)
+		daemon_log("%s: only root and the user and group of the daemon may connect: no "
+			   "access control list: %s",
+			d->settings->socket, strerror(-status));
 }
 
 int
 access_start(struct daemon *d, struct control_server *server, struct err *e)
 {
-	int status;
-
+	d->server = server;
 	d->audit = audit_log_new(d);
 	if (d->audit == NULL)
 		return err_set_code(e, ENOMEM, NULL, 0, NULL, "out of memory");
-	log_missing_groups(d->settings);
+	access_admit(d);
 	if (d->settings->approvals > 0 && getgrnam(approvers_of(d->settings)) == NULL)
 		daemon_alarm(d, ALARM_ACCESS,
 			"approvals = %u, but there is no group '%s': nobody can approve a push",
 			d->settings->approvals, approvers_of(d->settings));
-	status = control_server_guard(server, guard, note);
-	if (status != 0)
-		err_set_code(e, -status, d->settings->socket, 0, NULL, "cannot change its mode: %s",
-			strerror(-status));
-	return status;
+	control_server_guard(server, guard, note);
+	return 0;
 }

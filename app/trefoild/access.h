@@ -30,5 +30,8 @@ unsigned int access_needed(const json_t *request);
 /* Does the request change, or try to change, anything? */
 bool access_is_change(const json_t *request);
 
+/* Let the kernel admit to the socket whom [access] names, as the groups are now; logs what is missing. */
+void access_admit(struct daemon *d);
+
 /* Guard the server and say which groups are missing. Returns 0 or -errno. */
 int access_start(struct daemon *d, struct control_server *server, struct err *e);

@@ -3,6 +3,7 @@
 #include "daemon.h"
 
 #include "change.h"
+#include "watchdog.h"
 
 #include "base/text.h"
 
@@ -182,27 +183,6 @@ daemon_set_waits(struct daemon *d)
 }
 
 static void
-watch_workers(struct daemon *d)
-{
-	unsigned int i, n_stuck = 0, stuck = 0;
-
-	for (i = 0; i < d->n_workers; i++) {
-		uint64_t n_loops = __atomic_load_n(&d->workers[i].load.n_loops, __ATOMIC_RELAXED);
-
-		if (n_loops == d->heartbeats[i]) {
-			n_stuck++;
-			stuck = d->settings->cores[i];
-		}
-		d->heartbeats[i] = n_loops;
-		load_history_add(&d->loads[i], &d->workers[i].load);
-	}
-	if (n_stuck > 0)
-		daemon_alarm(d, ALARM_WORKER, "the worker on core %u does not move", stuck);
-	else
-		daemon_alarm_clear(d, ALARM_WORKER);
-}
-
-static void
 watch_load(struct daemon *d)
 {
 	uint64_t missed = wires_missed(&d->wires);
@@ -250,7 +230,7 @@ watch_mirror(struct daemon *d)
 void
 daemon_watch(struct daemon *d)
 {
-	watch_workers(d);
+	watchdog_look(d);
 	watch_load(d);
 	watch_mirror(d);
 	if (d->geo == NULL)

@@ -52,6 +52,13 @@ struct daemon_listener {
 	void *context;
 };
 
+/* What was last seen of a worker: watchdog.h. */
+struct heartbeat {
+	uint64_t n_loops;
+	uint64_t looked_at_ms; /* CLOCK_MONOTONIC */
+	uint64_t still_ms;     /* without a round since */
+};
+
 struct daemon {
 	const struct settings *settings;
 	struct wires wires;
@@ -65,6 +72,7 @@ struct daemon {
 	char *policy_text;   /* of the running generation; NULL = none */
 	size_t policy_size;
 	bool is_stale; /* what the running generation was compiled with */
+	struct control_server *server;
 	struct audit_log *audit;
 	struct store *store;         /* NULL = nothing can be kept */
 	struct store_record running; /* what is known of the running generation */
@@ -72,9 +80,11 @@ struct daemon {
 	struct mirror_ring **rings;
 	struct writer *writer; /* NULL = no mirror */
 	struct event_base *base;
-	uint64_t started_s;                 /* CLOCK_MONOTONIC */
-	char alarms[ALARM_N][ALARM_SIZE];   /* "" = not raised */
-	uint64_t heartbeats[RTE_MAX_LCORE]; /* n_loops at the last look */
+	uint64_t started_s;               /* CLOCK_MONOTONIC */
+	char alarms[ALARM_N][ALARM_SIZE]; /* "" = not raised */
+	struct heartbeat heartbeats[RTE_MAX_LCORE];
+	bool is_watched; /* systemd waits for a sign of life */
+	bool has_failed; /* a worker is stuck */
 	struct load_history loads[RTE_MAX_LCORE];
 	uint64_t missed_before; /* by the ports, at the last look */
 	uint64_t lost_before;   /* mirror losses at the last look */

@@ -10,11 +10,14 @@
 #include "audit_log.h"
 #include "change.h"
 #include "commands.h"
+#include "crash.h"
 #include "daemon.h"
 #include "eal.h"
 #include "geo_change.h"
 #include "links.h"
 #include "observe.h"
+#include "privilege.h"
+#include "watchdog.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -280,14 +283,27 @@ on_term(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
+notify_reloading(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+		(unsigned long long)now.tv_sec * 1000000 + (unsigned long long)now.tv_nsec / 1000);
+}
+
+static void
 on_hup(evutil_socket_t fd, short what, void *arg)
 {
 	struct daemon *d = arg;
 
+	notify_reloading();
+	access_admit(d);
 	if (publisher_get(d->publisher) == NULL)
 		change_start(d);
 	else
 		geo_change_reload(d);
+	sd_notify(0, "READY=1");
 }
 
 struct events {
@@ -375,6 +391,7 @@ forward(struct daemon *d, struct err *e)
 		status = err_set_code(e, ENOMEM, NULL, 0, NULL, "cannot watch links");
 	if (status == 0) {
 		launch_workers(d);
+		watchdog_start(d);
 		status = serve(d, e);
 		stop_workers(d);
 	}
@@ -449,6 +466,8 @@ start(struct daemon *d, struct err *e)
 	if (status == 0 && observe_start(d) != 0)
 		status = err_set_code(e, ENOMEM, NULL, 0, NULL, "out of memory");
 	if (status == 0)
+		status = privilege_drop(d->settings, &d->wires, e);
+	if (status == 0)
 		status = run(d, e);
 	return status;
 }
@@ -487,6 +506,8 @@ main(int argc, char **argv)
 		return exit_status(status);
 	}
 	d.settings = settings;
+	crash_watch();
+	privilege_begin();
 	status = start(&d, &e);
 	if (status != 0)
 		log_error(&e);

@@ -4,6 +4,7 @@
 
 #include "audit_log.h"
 #include "change.h"
+#include "watchdog.h"
 
 json_t *
 report_time(time_t when)
@@ -95,9 +96,12 @@ workers_json(const struct daemon *d)
 	for (i = 0; i < d->n_workers; i++) {
 		const struct worker *w = &d->workers[i];
 
-		worker = json_pack("{s:I, s:I, s:b}", "core", (json_int_t)d->settings->cores[i],
-			"rx_packets", (json_int_t)stats_read(&w->stats.rx).packets, "alive",
-			(int)(__atomic_load_n(&w->load.n_loops, __ATOMIC_RELAXED) > 0));
+		worker =
+			json_pack("{s:I, s:I, s:b, s:I}", "core", (json_int_t)d->settings->cores[i],
+				"rx_packets", (json_int_t)stats_read(&w->stats.rx).packets, "alive",
+				(int)(__atomic_load_n(&w->load.n_loops, __ATOMIC_RELAXED) > 0 &&
+					watchdog_still_ms(d, i) < WATCHDOG_ALARM_MS),
+				"still_ms", (json_int_t)watchdog_still_ms(d, i));
 		json_object_update_missing_new(worker, report_load(d, i));
 		json_array_append_new(list, worker);
 	}

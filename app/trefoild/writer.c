@@ -9,6 +9,7 @@
 #include "writer.h"
 
 #include "annotate.h"
+#include "privilege.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -486,6 +487,7 @@ writer_main(void *arg)
 	struct rte_rcu_qsbr *qsbr = publisher_writer(w->publisher);
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
 
+	privilege_drop_thread();
 	rte_rcu_qsbr_thread_online(qsbr, 0);
 	while (!__atomic_load_n(&w->stop, __ATOMIC_ACQUIRE))
 		if (pass(w) == 0)

@@ -35,6 +35,7 @@ enum control_exit {
 	CONTROL_USAGE = 2,
 	CONTROL_UNREACHABLE = 3,
 	CONTROL_NOT_PERMITTED = 4,
+	CONTROL_WARNED = 5, /* trefoilctl doctor: nothing failed, something is not good */
 };
 
 #define CONTROL_SPARE_MS 1000 /* without a whole request for so long: may have to make room */
@@ -85,9 +86,17 @@ struct control_server *control_server_new(struct event_base *base, const char *p
 /* Other limits than the constants, for clients that connect from now on. Zeros keep what is set. */
 void control_server_limit(struct control_server *s, const struct control_limits *limits);
 
-/* From now on everybody may connect (mode 0666) and `guard` says who is served what; `note` (NULL
- * allowed) hears of it. Both get the context of the commands. Returns 0 or -errno of chmod(). */
-int control_server_guard(struct control_server *s, control_guard_fn *guard, control_note_fn *note);
+/* From now on `guard` says who is served what; `note` (NULL allowed) hears of it. Both get the
+ * context of the commands. */
+void control_server_guard(struct control_server *s, control_guard_fn *guard, control_note_fn *note);
+
+#define CONTROL_GROUPS_MAX 16
+
+/* Let the kernel admit the members of these groups, beside owner and group of the socket, and nobody
+ * else: mode 0660 and an access control list. Replaces what was admitted before. Returns 0, or
+ * -errno and nothing changed: -EOPNOTSUPP (a file system without lists), -EINVAL (a group that this
+ * user namespace does not know), -E2BIG, -ENOMEM. */
+int control_server_admit(struct control_server *s, const uint32_t *gids, unsigned int n);
 
 /* Connected clients. */
 unsigned int control_server_count(const struct control_server *s);

@@ -53,7 +53,8 @@ call_failed(const struct call *c, int code)
 			"no daemon listens at %s any more: is trefoild running?", c->path);
 	if (code == EACCES || code == EPERM)
 		return err_set_code(c->e, EACCES, NULL, 0, NULL,
-			"not permitted to connect to %s: join the group that owns it", c->path);
+			"not permitted to connect to %s: join a group of [access] in trefoild.ini",
+			c->path);
 	if (code == EAGAIN)
 		return call_timed_out(c);
 	if (code == ECONNRESET || code == EPIPE)

@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
@@ -23,6 +24,9 @@ int control_address(const char *path, struct sockaddr_un *out, struct err *e);
  * non-blocking, that replaces a stale one. *made is what the file is, for control_socket_remove.
  * Returns the descriptor or what control_server_new says, negative. */
 int control_socket_listen(const char *path, struct stat *made, struct err *e);
+
+/* The access control list of control_server_admit(). */
+int control_socket_admit(const char *path, const uint32_t *gids, unsigned int n);
 
 /* Remove the file at `path` if it still is `made`. */
 void control_socket_remove(const char *path, const struct stat *made);

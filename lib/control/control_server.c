@@ -570,12 +570,17 @@ control_server_limit(struct control_server *s, const struct control_limits *limi
 		s->limits.spare_ms = limits->spare_ms;
 }
 
-int
+void
 control_server_guard(struct control_server *s, control_guard_fn *guard, control_note_fn *note)
 {
 	s->guard = guard;
 	s->note = note;
-	return chmod(s->path, 0666) == 0 ? 0 : -errno;
+}
+
+int
+control_server_admit(struct control_server *s, const uint32_t *gids, unsigned int n)
+{
+	return control_socket_admit(s->path, gids, n);
 }
 
 unsigned int

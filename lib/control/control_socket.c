@@ -10,7 +10,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/acl.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -129,6 +131,27 @@ control_socket_listen(const char *path, struct stat *made, struct err *e)
 		fd = socket_open(&address, made, e);
 	close(lock);
 	return fd;
+}
+
+int
+control_socket_admit(const char *path, const uint32_t *gids, unsigned int n)
+{
+	char text[64 + CONTROL_GROUPS_MAX * 16] = "u::rw,g::rw,o::-,m::rw";
+	size_t at = strlen(text);
+	unsigned int i;
+	int status;
+	acl_t acl;
+
+	if (n > CONTROL_GROUPS_MAX)
+		return -E2BIG;
+	for (i = 0; i < n; i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, ",g:%u:rw", gids[i]);
+	acl = acl_from_text(text);
+	if (acl == NULL)
+		return -errno;
+	status = acl_set_file(path, ACL_TYPE_ACCESS, acl) == 0 ? 0 : -errno;
+	acl_free(acl);
+	return status;
 }
 
 void

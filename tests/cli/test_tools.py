@@ -206,6 +206,77 @@ def test_replay_reads_raw_ip_cooked_and_loopback():
         assert json.loads(out)["deciding"] == "1.0.1.1", (link, out)
 
 
+def doctor(*args):
+    """(findings by check, the exit code, which says the worst); what people see has the same."""
+    for want in (0, 1, 5):
+        try:
+            report = json.loads(run("trefoilctl", "doctor", "--json", *args, want=want)[0])
+            break
+        except AssertionError:
+            continue
+    else:
+        raise AssertionError("exit code is none of 0, 1, 5")
+    assert want == {"ok": 0, "unknown": 0, "warn": 5, "fail": 1}[report["worst"]], report
+    text = subprocess.run([f"{BUILD}/tools/trefoilctl/trefoilctl", "doctor", *args],
+                          capture_output=True, timeout=120).stdout.decode()
+    for f in report["findings"]:
+        assert set(f) == {"check", "subject", "state", "found", "why", "mend"} and f["why"], f
+        assert f["found"] in text or f["check"].startswith(("disk", "hugepages")), f
+        assert f["mend"] is None or f["mend"] in text, f
+    return {f["check"]: f for f in report["findings"]}, want
+
+
+def test_doctor_commands_mend_what_they_are_for():
+    folder = os.getcwd()
+    write("policy.ini", POLICY)
+    os.mkdir("state")
+    os.mkdir("evidence", 0o700)
+    ini = f"""[appliance]
+state_dir = {folder}/state
+socket = {folder}/state/control.sock
+policy = {folder}/policy.ini
+geo_table = {folder}/{table()}
+[eal]
+cores = 1000
+hugepages = no
+vdev = net_null0
+vdev = net_null1
+[wire w]
+inside = net_null0
+outside = net_null1
+queues = 2
+[mirror]
+dir = {folder}/evidence
+rotate_mb = 1
+"""
+    path = os.path.join(folder, write("trefoild.ini", ini))
+    damaged = {"policy": ("policy.ini", 0o666), "state": ("state", 0o777),
+               "evidence": ("evidence", 0o755), "geo-table": ("t.tgt", 0o664)}
+    for name, mode in damaged.values():
+        os.chmod(name, mode)
+    found, code = doctor("-c", path)
+    assert code == 1, found
+    for check in [*damaged, "cores"]:
+        assert found[check]["state"] == "fail", found[check]
+        subprocess.run(["sh", "-c", found[check]["mend"]], check=True)
+    for check in ("hugepages", "user", "rss"):
+        subprocess.run(["sh", "-c", found[check]["mend"]], check=True)
+    again, _ = doctor("-c", path)
+    for check in [*damaged, "cores", "rss"]:
+        assert again[check]["state"] == "ok", again[check]
+    assert "no [appliance] user" not in again["user"]["found"], again["user"]
+    assert "hugepages = no" not in again["hugepages"]["found"], again["hugepages"]
+    assert os.listdir("evidence") == [], "the probe of the disk leaves nothing"
+
+
+def test_doctor_refuses_bad_settings():
+    _, err = run("trefoilctl", "doctor", "-c", "missing.ini", want=REFUSED)
+    assert "missing.ini" in err, err
+    _, err = run("trefoilctl", "doctor", "-c", write("bad.ini", "[eal]\ncoers = 1\n"), want=REFUSED)
+    assert "bad.ini:2" in err and "cores" in err, err
+    run("trefoilctl", "doctor", "extra", want=USAGE)
+
+
 def test_daemon_check_finds_bad_settings_before_they_are_used():
     settings = ("[appliance]\nname = x\ngeo_table = %s\npolicy = %s\n[eal]\nhugepages = no\n"
                 "vdev = net_tap0\nvdev = net_tap1\n[wire w]\ninside = net_tap0\n"

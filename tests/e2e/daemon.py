@@ -27,7 +27,6 @@ class Daemon:
 
     def __init__(self, policy=POLICY, settings=None, vdevs=None, queues=1, mtu=1500, workers=1,
                  environment=None):
-        self.environment = environment or {}
         self.dir = os.path.join(WORK, f"daemon{len(os.listdir(WORK))}")
         os.mkdir(self.dir)
         self.mirror_dir = os.path.join(self.dir, "mirror")
@@ -36,6 +35,8 @@ class Daemon:
         if policy is not None:
             self.write_policy(policy)
         self.process = None
+        self.prefix = []  # a program that starts it
+        self.environment = environment or {}  # may have a NOTIFY_SOCKET of the test's own
         if vdevs is None:
             # Rings of 8192 frames: on a busy machine the worker may not run for a while.
             ring = f"qpairs={queues},"
@@ -88,15 +89,14 @@ class Daemon:
         Daemon.running.remove(self)
 
     def start(self):
+        self.stderr_path = os.path.join(self.dir, "stderr")
+        if "NOTIFY_SOCKET" in self.environment:
+            return self._start_noticed()
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         path = os.path.join(self.dir, "notify")
         notify.bind(path)
-        self.stderr_path = os.path.join(self.dir, "stderr")
-        with open(self.stderr_path, "w") as err:
-            self.process = subprocess.Popen(
-                [program("trefoild"), "-c", self.ini], stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL, stderr=err, env={**os.environ, **self.environment, "NOTIFY_SOCKET": path})
-        Daemon.running.append(self)
+        os.chmod(path, 0o777)  # as systemd's: the daemon may have become somebody else
+        self.spawn({**self.environment, "NOTIFY_SOCKET": path})
         with notify:
             while not select.select([notify], [], [], 0.05)[0]:
                 if self.process.poll() is not None:
@@ -104,6 +104,26 @@ class Daemon:
                                   f"{self.stderr()}")
             check(b"READY=1" in notify.recv(4096), "READY=1 first")
         os.unlink(path)
+        return self
+
+    def spawn(self, environment=None):
+        """Start without waiting for anything."""
+        with open(self.stderr_path, "w") as err:
+            self.process = subprocess.Popen(
+                [*self.prefix, program("trefoild"), "-c", self.ini], stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, stderr=err, env={**os.environ, **(environment or {})})
+        Daemon.running.append(self)
+
+    def _start_noticed(self):
+        """The test hears what it notifies; here it has only to answer."""
+        self.spawn(self.environment)
+
+        def answers():
+            if self.process.poll() is not None:
+                raise Failure(f"trefoild ended with {self.process.returncode} at start\n"
+                              f"{self.stderr()}")
+            return self.ctl("status", code=None).returncode == 0
+        until("it answers", answers)
         return self
 
     def stop(self, how=signal.SIGTERM):

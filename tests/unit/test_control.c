@@ -712,6 +712,29 @@ test_only_owner_and_group_may_connect(void)
 	}
 }
 
+/* The mode shows the most that anybody of the list may; others may nothing. */
+static void
+test_groups_are_admitted_by_a_list(void)
+{
+	const uint32_t own[] = { getgid() };
+	uint32_t many[CONTROL_GROUPS_MAX + 1] = { 0 };
+	struct fixture f;
+	struct stat found;
+	int status;
+
+	fixture_up(&f, NULL);
+	status = control_server_admit(f.server, own, 1);
+	if (status == -EOPNOTSUPP)
+		suite_skip("no access control lists on %s", f.directory);
+	else
+		CU_ASSERT_EQUAL(status, 0);
+	CU_ASSERT_EQUAL(control_server_admit(f.server, many, N(many)), -E2BIG);
+	CU_ASSERT_EQUAL(control_server_admit(f.server, NULL, 0), status);
+	CU_ASSERT_EQUAL(stat(f.path, &found), 0);
+	CU_ASSERT_EQUAL(found.st_mode & 07777, 0660);
+	fixture_down(&f);
+}
+
 static void
 test_a_stale_socket_is_replaced_and_a_live_one_refused(void)
 {
@@ -1023,7 +1046,7 @@ test_a_guard_is_asked_at_connecting_and_for_each_request(void)
 
 	fixture_up(&f, NULL);
 	fixture_halt(&f);
-	CU_ASSERT_EQUAL(control_server_guard(f.server, guard, note), 0);
+	control_server_guard(f.server, guard, note);
 	event_base_loopcontinue(f.base);
 	CU_ASSERT_EQUAL(read(f.stop_fd, &(uint64_t){ 0 }, 8), 8);
 	event_add(f.stop, NULL);
@@ -1141,6 +1164,7 @@ SUITE("control",
 	{ "running out of descriptors delays but loses nobody",
 		test_running_out_of_descriptors_delays_but_loses_nobody },
 	{ "only owner and group may connect", test_only_owner_and_group_may_connect },
+	{ "groups are admitted by a list", test_groups_are_admitted_by_a_list },
 	{ "a stale socket is replaced and a live one refused",
 		test_a_stale_socket_is_replaced_and_a_live_one_refused },
 	{ "a server says why it cannot listen", test_a_server_says_why_it_cannot_listen },

@@ -25,10 +25,11 @@ struct command_line {
 	long limit;            /* of diff, -1 = the daemon's */
 	const char *source, *protocol, *direction; /* of explain, NULL = the daemon's */
 	long source_port, port;                    /* of explain, -1 = none */
-	const char *pcap;  /* of explain, NULL = an address is asked about */
-	long packet;       /* in it, from 1; 0 = not given */
-	long since, count; /* of watch, -1 = from now on, no end */
-	bool is_shadow;    /* push: judge it beside what runs */
+	const char *pcap;          /* of explain, NULL = an address is asked about */
+	long packet;               /* in it, from 1; 0 = not given */
+	long since, count;         /* of watch, -1 = from now on, no end */
+	const char *config, *root; /* of doctor, NULL = this machine's */
+	bool is_shadow;            /* push: judge it beside what runs */
 	bool json;
 };
 
@@ -65,6 +66,9 @@ command_fn command_diff, command_geo;
 
 /* The commands that ask the daemon and show its answer. */
 command_fn command_status, command_counters, command_explain, command_mirror;
+
+/* What this machine lacks: no daemon needed. */
+command_fn command_doctor;
 
 /* Those that go on until they are stopped. */
 command_fn command_watch, command_top;

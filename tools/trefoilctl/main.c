@@ -31,6 +31,7 @@ enum explain_key {
 	KEY_SINCE,
 	KEY_COUNT,
 	KEY_SHADOW,
+	KEY_ROOT,
 };
 #define N(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -118,6 +119,13 @@ static const struct argp_option watch_options[] = {
 	{ 0 },
 };
 
+static const struct argp_option doctor_options[] = {
+	{ "config", 'c', "FILE", 0,
+		"settings of the daemon (default: " TREFOIL_SYSCONFDIR "/trefoild.ini)", 0 },
+	{ "root", KEY_ROOT, "DIR", OPTION_HIDDEN, "look below DIR instead of /: for tests", 0 },
+	{ 0 },
+};
+
 static const char *const protocol_words[] = { "esp", "icmp", "sctp", "tcp", "udp", NULL };
 static const char *const direction_words[] = { "inbound", "outbound", NULL };
 static const struct argp_option geo_options[] = {
@@ -152,6 +160,8 @@ static const struct command commands[] = {
 		NULL },
 	{ "counters", NULL, "frames by reason and country, or by something else", counters_options,
 		command_counters, NULL },
+	{ "doctor", NULL, "what this machine lacks, and what mends it; no daemon needed",
+		doctor_options, command_doctor, NULL },
 	{ "explain", "[ADDRESS]", "what happens to a packet, and by which rule", explain_options,
 		command_explain, NULL, NULL, true },
 	{ "geo", "ACTION", "diff or push a TABLE; reload, rollback, status", geo_options,
@@ -376,6 +386,12 @@ parse_command(int key, char *value, struct argp_state *state)
 	case KEY_SHADOW:
 		p->line.is_shadow = true;
 		break;
+	case 'c':
+		p->line.config = value;
+		break;
+	case KEY_ROOT:
+		p->line.root = value;
+		break;
 	case KEY_SINCE:
 		p->line.since = number_of(value, LONG_MAX, "--since", state);
 		break;
@@ -458,7 +474,7 @@ help_program(int key, const char *text, void *input)
 			commands[i].second != NULL ? commands[i].second : "", commands[i].what);
 	fprintf(out, "\n`trefoilctl COMMAND --help' shows the options of a command. "
 		     "Exit codes: 0 done, 1 refused, 2 usage, 3 daemon unreachable, "
-		     "4 not permitted.");
+		     "4 not permitted, 5 warnings of doctor.");
 	fclose(out);
 	return help;
 }

@@ -2,14 +2,14 @@
 # bash completion for trefoilctl
 _trefoilctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='check diff push shadow promote confirm rollback approve history show status counters explain geo mirror relay top watch'
+	local commands='check diff push shadow promote confirm rollback approve history show status counters doctor explain geo mirror relay top watch'
 	local common='--socket --host --json --help --usage --version'
 	local command='' i
 
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		-s | --socket | -H | --host) ((i++)) ;;
+		-s | --socket | -H | --host | -c | --config) ((i++)) ;;
 		-*) ;;
 		*)
 			command=${COMP_WORDS[i]}
@@ -18,7 +18,7 @@ _trefoilctl() {
 		esac
 	done
 	case $prev in
-	-s | --socket)
+	-s | --socket | -c | --config)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
@@ -46,6 +46,7 @@ _trefoilctl() {
 	push:-*) mapfile -t COMPREPLY < <(compgen -W "$common --message --confirm-within --shadow" -- "$cur") ;;
 	promote:-*) mapfile -t COMPREPLY < <(compgen -W "$common --message --confirm-within" -- "$cur") ;;
 	rollback:-*) mapfile -t COMPREPLY < <(compgen -W "$common --message" -- "$cur") ;;
+	doctor:-*) mapfile -t COMPREPLY < <(compgen -W "$common --config" -- "$cur") ;;
 	counters:-*) mapfile -t COMPREPLY < <(compgen -W "$common --by" -- "$cur") ;;
 	watch:-*) mapfile -t COMPREPLY < <(compgen -W "$common --since --count" -- "$cur") ;;
 	explain:-*)

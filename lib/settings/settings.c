@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Values go to their place as the schema hands them on; what spans several keys is checked at the
  * end of the file. */
-#include "settings.h"
+#include "settings/settings.h"
 
 #include "settings_impl.h"
 

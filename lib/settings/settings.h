@@ -56,6 +56,7 @@ struct settings_canary {
 struct settings {
 	/* [appliance] */
 	char name[64];
+	char user[33]; /* "" = stay who started it */
 	char state_dir[INI_LINE_MAX + 1];
 	char socket[108];
 	char geo_table[INI_LINE_MAX + 1];

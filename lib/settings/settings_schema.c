@@ -20,6 +20,11 @@ static const struct schema_key appliance_keys[] = {
 		TEXT_AT(name),
 		.help = "what the appliance is called in evidence and status (default: the host's "
 			"name)" },
+	{ .name = "user",
+		.type = SCHEMA_TEXT,
+		TEXT_AT(user),
+		.help = "unix user that the daemon becomes when its ports are set up; without it "
+			"the daemon stays who started it" },
 	{ .name = "state_dir",
 		.type = SCHEMA_PATH,
 		TEXT_AT(state_dir),
@@ -270,8 +275,8 @@ static const struct schema_key access_keys[] = {
 		TEXT_AT(operators),
 		.item = "GROUP",
 		.fallback = "trefoil-operators",
-		.help = "unix group that may push, confirm, roll back and see everything; the user "
-			"that the daemon runs as may too" },
+		.help = "unix group that may push, confirm, roll back and see everything; root and "
+			"the user that the daemon runs as may too" },
 	{ .name = "approvers",
 		.type = SCHEMA_TEXT,
 		.min = 1,

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "settings.h"
+#include "settings/settings.h"
 
 enum setting_kind {
 	SETTING_TEXT,   /* char[], as long as key->max and its NUL */
