@@ -177,7 +177,10 @@ eal_start(const struct settings *settings, struct err *e)
 	args_add(&args, "trefoild");
 	args_add(&args, "--lcores=%s", map);
 	args_add(&args, "--main-lcore=0");
-	args_add(&args, "--no-telemetry");
+	if (settings->telemetry)
+		args_add(&args, "--file-prefix=trefoil");
+	else
+		args_add(&args, "--no-telemetry");
 	args_add(&args, "--log-level=*:warning");
 	add_memory(&args, settings);
 	add_devices(&args, settings);

@@ -15,8 +15,10 @@
 #include "eal.h"
 #include "geo_change.h"
 #include "links.h"
+#include "metrics_server.h"
 #include "observe.h"
 #include "privilege.h"
+#include "telemetry.h"
 #include "watchdog.h"
 
 #include <argp.h>
@@ -408,17 +410,22 @@ run(struct daemon *d, struct err *e)
 {
 	struct control_server *server =
 		control_server_new(d->base, d->settings->socket, commands, d, e);
+	struct metrics_server *metrics = NULL;
 	int status;
 
 	if (server == NULL)
 		return -errno;
 	status = access_start(d, server, e);
-	if (status != 0) {
-		control_server_free(server);
-		return status;
+	if (status == 0)
+		status = metrics_server_start(d, &metrics, e);
+	if (status == 0)
+		status = telemetry_start(d, e);
+	if (status == 0) {
+		change_start(d);
+		status = forward(d, e);
 	}
-	change_start(d);
-	status = forward(d, e);
+	telemetry_stop();
+	metrics_server_stop(metrics);
 	control_server_free(server);
 	return status;
 }

@@ -20,5 +20,8 @@ json_t *report_load(const struct daemon *d, unsigned int i);
 json_t *report_counters(struct daemon *d, const char *by);
 bool report_is_known(const char *by);
 
+/* By country, reason, asn, port and worker at once, of one reading. */
+json_t *report_all_counters(struct daemon *d);
+
 /* "2026-11-23T22:15:00Z" */
 json_t *report_time(time_t when);

@@ -280,6 +280,22 @@ report_is_known(const char *by)
 }
 
 json_t *
+report_all_counters(struct daemon *d)
+{
+	static const char *const all[] = { "asn", "port", "worker" };
+	struct tally tally = { .n_asns = 0 };
+	json_t *o = NULL;
+	size_t i;
+
+	if (publisher_tally(d->publisher, &tally) == 0)
+		o = base_json(d, &tally);
+	for (i = 0; o != NULL && i < sizeof(all) / sizeof(all[0]); i++)
+		add_by(o, d, &tally, all[i]);
+	tally_fini(&tally);
+	return o;
+}
+
+json_t *
 report_counters(struct daemon *d, const char *by)
 {
 	struct tally tally = { .n_asns = 0 };

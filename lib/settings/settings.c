@@ -8,6 +8,8 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <event2/util.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,6 +211,22 @@ take_canary(struct build *b, const struct schema_value *v)
 	return 0;
 }
 
+/* Only the operator says who may connect, so no port without an address. */
+static int
+take_listen(struct build *b, const struct schema_value *v)
+{
+	struct sockaddr_in6 address = { .sin6_port = 0 }; /* its port is where IPv4 has it */
+	int size = sizeof(address);
+
+	if (evutil_parse_sockaddr_port(v->text, (struct sockaddr *)&address, &size) != 0 ||
+		address.sin6_port == 0)
+		return schema_fail(&b->reader,
+			"'%s' is not an address and a port such as 127.0.0.1:9433 or [::1]:9433",
+			v->text);
+	snprintf(b->s->metrics_listen, sizeof(b->s->metrics_listen), "%s", v->text);
+	return 0;
+}
+
 static int
 take_value(struct schema_reader *r, const struct schema_value *v)
 {
@@ -244,6 +262,8 @@ take_value(struct schema_reader *r, const struct schema_value *v)
 		return 0;
 	case SETTING_CANARY:
 		return take_canary(b, v);
+	case SETTING_LISTEN:
+		return take_listen(b, v);
 	case SETTING_SNAPLEN:
 		b->s->mirror_snaplen = v->word == 0 ? 0 : number;
 		return 0;

@@ -91,6 +91,10 @@ struct settings {
 	unsigned int n_canaries;
 	unsigned int geo_min_ranges;
 	unsigned int geo_max_space, geo_max_traffic; /* per cent, above which it needs approval */
+	/* [metrics] */
+	char metrics_listen[64]; /* ADDRESS:PORT, "" = off */
+	unsigned int metrics_top_asns;
+	bool telemetry;
 	/* [access]: unix groups */
 	char operators[33];
 	char approvers[33]; /* "" = the operators */

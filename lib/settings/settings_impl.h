@@ -26,6 +26,7 @@ enum setting_kind {
 	SETTING_UINT64,       /* uint64_t; a word is 0 */
 	SETTING_UINT_OR_WORD, /* unsigned int; a word is 0 */
 	SETTING_CANARY,
+	SETTING_LISTEN, /* char[], an address and a port */
 };
 
 #define SETTING_ID(kind, field) ((size_t)SETTING_##kind << 24 | offsetof(struct settings, field))

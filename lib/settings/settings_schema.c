@@ -268,6 +268,30 @@ static const struct schema_key geo_keys[] = {
 		.id = SETTING_ID(UINT, geo_max_traffic) },
 };
 
+static const struct schema_key metrics_keys[] = {
+	{ .name = "listen",
+		.type = SCHEMA_TEXT,
+		.min = 1,
+		.max = SIZE(metrics_listen) - 1,
+		.item = "ADDRESS:PORT",
+		.help = "serve /metrics and /healthz by HTTP here, as in 127.0.0.1:9433 or "
+			"[::1]:9433; without it nothing is served",
+		.id = SETTING_ID(LISTEN, metrics_listen) },
+	{ .name = "top_asns",
+		.type = SCHEMA_NUMBER,
+		.max = 1000,
+		.fallback = "50",
+		.help = "how many ASNs have series of their own; the others are summed up as "
+			"asn=\"other\"",
+		.id = SETTING_ID(UINT, metrics_top_asns) },
+	{ .name = "telemetry",
+		.type = SCHEMA_SWITCH,
+		.fallback = "no",
+		.help = "open DPDK's telemetry socket, /var/run/dpdk/trefoil/dpdk_telemetry.v2, "
+			"with the commands /trefoil/*",
+		.id = SETTING_ID(SWITCH, telemetry) },
+};
+
 static const struct schema_key access_keys[] = {
 	{ .name = "operators",
 		.type = SCHEMA_TEXT,
@@ -318,6 +342,7 @@ static const struct schema_section sections[] = {
 		wire_keys, N(wire_keys) },
 	{ "mirror", false, "Copies of frames, as evidence.", mirror_keys, N(mirror_keys) },
 	{ "geo", false, "What a new geo table must be, however it comes.", geo_keys, N(geo_keys) },
+	{ "metrics", false, "What monitoring systems may read.", metrics_keys, N(metrics_keys) },
 	{ "access", false, "Who may do what over the control socket.", access_keys,
 		N(access_keys) },
 };

@@ -13,6 +13,7 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <rte_telemetry.h>
+#include <rte_version.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -82,14 +83,19 @@ static const struct rte_mempool_ops keep_ops = {
 	.get_count = keep_count,
 };
 
+/* Its name before 23.03; the old one is deprecated since. */
+#if RTE_VERSION < RTE_VERSION_NUM(23, 3, 0, 0)
+#define rte_tel_data_add_dict_uint rte_tel_data_add_dict_u64
+#endif
+
 static int
 on_bursts(const char *command, const char *parameters, struct rte_tel_data *d)
 {
 	(void)command;
 	(void)parameters;
 	rte_tel_data_start_dict(d);
-	rte_tel_data_add_dict_u64(d, "whole", __atomic_load_n(&n_whole, __ATOMIC_RELAXED));
-	rte_tel_data_add_dict_u64(d, "partial", __atomic_load_n(&n_partial, __ATOMIC_RELAXED));
+	rte_tel_data_add_dict_uint(d, "whole", __atomic_load_n(&n_whole, __ATOMIC_RELAXED));
+	rte_tel_data_add_dict_uint(d, "partial", __atomic_load_n(&n_partial, __ATOMIC_RELAXED));
 	return 0;
 }
 

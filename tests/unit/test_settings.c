@@ -75,6 +75,9 @@ test_one_wire_is_enough_and_the_rest_has_defaults(void)
 	CU_ASSERT_STRING_EQUAL(s->approvers, "");
 	CU_ASSERT_STRING_EQUAL(s->viewers, "trefoil-viewers");
 	CU_ASSERT_EQUAL(s->approvals, 0);
+	CU_ASSERT_STRING_EQUAL(s->metrics_listen, "");
+	CU_ASSERT_EQUAL(s->metrics_top_asns, 50);
+	CU_ASSERT_EQUAL(s->telemetry, false);
 	free(s);
 }
 
@@ -101,7 +104,8 @@ test_every_key_reaches_its_field(void)
 		"[wire w2]\ninside = 3B:00.0\noutside = 10000:3b:1f.7\n"
 		"[mirror]\ndir = /e\nformat = pcap\nsnaplen = 96\nrotate_mb = 1\nrotate_s = 2\n"
 		"[access]\noperators = o\napprovers = p\nauditors = a\nviewers = v\n"
-		"approvals = 2\n");
+		"approvals = 2\n"
+		"[metrics]\nlisten = [::1]:9433\ntop_asns = 7\ntelemetry = yes\n");
 
 	CU_ASSERT_STRING_EQUAL(s->name, "x");
 	CU_ASSERT_STRING_EQUAL(s->state_dir, "/s");
@@ -138,6 +142,9 @@ test_every_key_reaches_its_field(void)
 	CU_ASSERT_STRING_EQUAL(s->approvers, "p");
 	CU_ASSERT_STRING_EQUAL(s->viewers, "v");
 	CU_ASSERT_EQUAL(s->approvals, 2);
+	CU_ASSERT_STRING_EQUAL(s->metrics_listen, "[::1]:9433");
+	CU_ASSERT_EQUAL(s->metrics_top_asns, 7);
+	CU_ASSERT_EQUAL(s->telemetry, true);
 	free(s);
 }
 
@@ -222,6 +229,17 @@ test_mistakes_are_told_with_their_place(void)
 			"' has 108 bytes, not 0..107" },
 		{ WIRE "[appliance]\nname = x\nname = y\n",
 			"t.ini:6: [appliance] name: 'name' was already given in line 5" },
+		{ WIRE "[metrics]\nlisten = 9433\n",
+			"t.ini:5: [metrics] listen: '9433' is not an address and a port such as "
+			"127.0.0.1:9433 or [::1]:9433" },
+		{ WIRE "[metrics]\nlisten = 127.0.0.1:65536\n",
+			"t.ini:5: [metrics] listen: '127.0.0.1:65536' is not an address and a port "
+			"such as 127.0.0.1:9433 or [::1]:9433" },
+		{ WIRE "[metrics]\nlisten = ::1\n",
+			"t.ini:5: [metrics] listen: '::1' is not an address and a port such as "
+			"127.0.0.1:9433 or [::1]:9433" },
+		{ WIRE "[metrics]\ntop_asns = 1001\n",
+			"t.ini:5: [metrics] top_asns: '1001' is outside 0..1000" },
 		{ WIRE "[acces]\n", "t.ini:4: [acces]: 'acces' is not a section (did you mean "
 				    "'access'?)" },
 	};
