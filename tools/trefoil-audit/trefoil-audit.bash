@@ -27,7 +27,7 @@ _trefoil_audit() {
 	case ${words[1]} in
 	list) options='--key --json' ;;
 	verify) options='--key --json --head --unsigned' ;;
-	extract) options="--key --output $select" ;;
+	extract) options="--key --json --output $select" ;;
 	flows) options="--key --json --csv --all $select" ;;
 	report) options="--key --json $select" ;;
 	*) return ;;

@@ -53,7 +53,9 @@ _trefoilctl() {
 		mapfile -t COMPREPLY < <(compgen -W "$common --source --protocol --sport --dport
 			--direction --pcap --packet" -- "$cur")
 		;;
-	diff:-* | geo:-*) mapfile -t COMPREPLY < <(compgen -W "$common --limit --message" -- "$cur") ;;
+	diff:-*) mapfile -t COMPREPLY < <(compgen -W "$common --limit" -- "$cur") ;;
+	geo:-*) mapfile -t COMPREPLY < <(compgen -W "$common --limit --message" -- "$cur") ;;
+	mirror:-*) mapfile -t COMPREPLY < <(compgen -W "$common --message" -- "$cur") ;;
 	*:-*) mapfile -t COMPREPLY < <(compgen -W "$common" -- "$cur") ;;
 	check:* | diff:* | push:*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	geo:*)
