@@ -23,7 +23,7 @@ set_ports(struct limits *limits, enum tunnel_port kind, const uint16_t *ports, s
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		limits->port[ports[i]] = (uint8_t)kind;
+		limits_set_port(limits, ports[i], kind);
 }
 
 void

@@ -4,12 +4,13 @@
  * the names of the protocols it tells apart. Lives in base so that policy and packet need not know
  * each other.
  * Threads: immutable once a policy is parsed.
- * Units: ports in host order.
+ * Units: ports in host order, but for `wire_port`.
  */
 #pragma once
 
 #include "base/ip.h"
 
+#include <arpa/inet.h>
 #include <stdint.h>
 
 /* X(identifier, key in [non-ip], passes by default) */
@@ -66,8 +67,22 @@ struct limits {
 		ip6_t prefix;
 		uint8_t length; /* 32, 40, 48, 56, 64 or 96: RFC 6052 */
 	} nat64[LIMITS_NAT64_MAX];
-	uint8_t port[65536]; /* enum tunnel_port by UDP port: one look-up, no list */
+	/* enum tunnel_port by UDP port as it is on the wire: one look-up, no list. Elsewhere
+	 * limits_port() and limits_set_port() are to be used. */
+	uint8_t wire_port[65536];
 };
+
+static inline enum tunnel_port
+limits_port(const struct limits *limits, uint16_t port)
+{
+	return (enum tunnel_port)limits->wire_port[htons(port)];
+}
+
+static inline void
+limits_set_port(struct limits *limits, uint16_t port, enum tunnel_port kind)
+{
+	limits->wire_port[htons(port)] = (uint8_t)kind;
+}
 
 /* The documented defaults. */
 void limits_init(struct limits *limits);

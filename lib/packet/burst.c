@@ -2,12 +2,16 @@
 /* Burst path: fixed offsets only, every read inside data_len of a single-segment frame. */
 #include "packet/burst.h"
 
-#define ICMP_SIZE 8
-#define TCP_SIZE  20
-#define UDP_SIZE  8
+#define ICMP                8u
+#define TCP                 20u
+#define UDP                 (8u | 0xffu << PACKET_PORTS_SHIFT) /* either port may be a tunnel's */
+#define NEVER               PACKET_LEAST_MASK
+#define NOT(protocol, last) [protocol... last] = NEVER
 
-const uint8_t packet_transport4[256] = { [1] = ICMP_SIZE, [6] = TCP_SIZE, [17] = UDP_SIZE };
-const uint8_t packet_transport6[256] = { [58] = ICMP_SIZE, [6] = TCP_SIZE, [17] = UDP_SIZE };
+const uint32_t packet_transport4[256] = { NEVER, ICMP, NOT(2, 5), TCP, NOT(7, 16), UDP,
+	NOT(18, 255) };
+const uint32_t packet_transport6[256] = { NOT(0, 5), TCP, NOT(7, 16), UDP, NOT(18, 57), ICMP,
+	NOT(59, 255) };
 
 static void
 found4(const void *context, uint32_t ip)

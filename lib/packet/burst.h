@@ -8,8 +8,8 @@
  * Threads: pure functions.
  * Units: addresses in HOST order.
  *
- * Small loops, none of which branches on what the traffic is a mix of: the first fetches the frames,
- * the second picks out IPv4 and sorts the rest, the third checks IPv6. Inline, so that the caller can
+ * Small loops, none of which branches on what plain traffic is a mix of: the first fetches the frames,
+ * the second picks out IPv4, the third IPv6 from the rest. Inline, so that the caller can
  * fetch what it knows about an address while later frames are still parsed.
  */
 #pragma once
@@ -64,15 +64,11 @@ void packet_burst_keys(struct rte_mbuf *const *pkts, unsigned int n, const struc
 #define PACKET_KIND6_MASK RTE_BE32(0xfffff000)
 #define PACKET_FRAGMENT   RTE_BE16(0xbfff) /* all of the field but "don't fragment" */
 
-/* A frame that may be plain IPv6. */
-struct packet_candidate {
-	const uint8_t *ip;
-	uint16_t room; /* bytes from there to the end of the frame */
-	uint8_t at;
-};
-
-/* Least bytes of a transport header that leads nowhere, by IP protocol; 0 for all others. */
-extern const uint8_t packet_transport4[256], packet_transport6[256];
+/* By IP protocol: the least bytes of a transport header that leads nowhere, and above them the bits of a
+ * port's kind that matter. A protocol that is not plain has more bytes than there are. */
+#define PACKET_LEAST_MASK  0xffffffu
+#define PACKET_PORTS_SHIFT 24
+extern const uint32_t packet_transport4[256], packet_transport6[256];
 
 static inline uint32_t
 packet_load16(const uint8_t *p)
@@ -113,44 +109,53 @@ packet_get128(const uint8_t *p)
 	return (ip6_t)__builtin_bswap64(half[0]) << 64 | __builtin_bswap64(half[1]);
 }
 
-/* `size` bytes of IP payload at `l4` (the ports can be read) are a whole header that is no tunnel's.
- * Conditions are numbers here and below: nothing is skipped, so nothing is mispredicted. */
-static __rte_always_inline unsigned int
-packet_is_plain_transport(const uint8_t *least, unsigned int protocol, const uint8_t *l4, int size,
-	const struct limits *limits)
+/* What is wrong with `size` bytes of IP payload at `l4` (the ports can be read): 0 for a whole header
+ * that is no tunnel's. Conditions are numbers here and below: nothing is skipped, so nothing is
+ * mispredicted. */
+static __rte_always_inline uint32_t
+packet_is_no_transport(
+	uint32_t transport, const uint8_t *l4, uint32_t size, const struct limits *limits)
 {
-	unsigned int tunnel = limits->port[packet_get16(l4)] | limits->port[packet_get16(l4 + 2)];
+	uint32_t tunnel =
+		limits->wire_port[packet_load16(l4)] | limits->wire_port[packet_load16(l4 + 2)];
 
-	/* One less than the least, where 0 becomes more than any size. */
-	return (unsigned int)(size > (uint16_t)(least[protocol] - 1)) &
-	       ((unsigned int)(protocol != PACKET_UDP) |
-		       (unsigned int)(tunnel == TUNNEL_PORT_NONE));
+	return (tunnel & transport >> PACKET_PORTS_SHIFT) |
+	       (size - (transport & PACKET_LEAST_MASK)) >> 31; /* less than the least */
 }
 
-/* `kind` are the bytes of PACKET_KIND4. */
+/* `room` bytes are at `ip`, `kind` are the bytes of PACKET_KIND4. */
 static __rte_always_inline unsigned int
 packet_is_plain4(uint32_t kind, const uint8_t *ip, uint32_t room, const struct limits *limits)
 {
 	uint32_t total = packet_get16(ip + 2);
-	uint32_t differs = (kind & PACKET_KIND4_MASK) ^ PACKET_KIND4;
+	uint32_t wrong = (kind & PACKET_KIND4_MASK) ^ PACKET_KIND4;
 
-	differs |= packet_load16(ip + 6) & PACKET_FRAGMENT;
-	return (unsigned int)(differs == 0) & (unsigned int)(total <= room) &
-	       packet_is_plain_transport(packet_transport4, ip[9], ip + PACKET_IP4_SIZE,
-		       (int)total - (int)PACKET_IP4_SIZE, limits);
+	wrong |= packet_load16(ip + 6) & PACKET_FRAGMENT;
+	wrong |= (room - total) >> 31;
+	wrong |= packet_is_no_transport(
+		packet_transport4[ip[9]], ip + PACKET_IP4_SIZE, total - PACKET_IP4_SIZE, limits);
+	return wrong == 0;
 }
 
 /* Addresses under ::/64 (mapped, compatible, unspecified, loopback) are the walker's. */
 static __rte_always_inline unsigned int
-packet_is_plain6(const struct packet_candidate *c, const struct limits *limits, ip6_t judged)
+packet_is_plain6(const uint8_t *ip, uint32_t room, const struct limits *limits, ip6_t judged)
 {
-	const uint8_t *ip = c->ip;
 	uint32_t size = packet_get16(ip + 4);
+	uint32_t wrong = (room - PACKET_IP6_SIZE - size) >> 31;
 
-	return (unsigned int)(size + PACKET_IP6_SIZE <= c->room) &
-	       (unsigned int)((uint64_t)(judged >> 64) != 0) &
-	       packet_is_plain_transport(
-		       packet_transport6, ip[6], ip + PACKET_IP6_SIZE, (int)size, limits);
+	wrong |= (uint64_t)(judged >> 64) == 0;
+	wrong |= packet_is_no_transport(
+		packet_transport6[ip[6]], ip + PACKET_IP6_SIZE, size, limits);
+	return wrong == 0;
+}
+
+/* The IP header of a frame is behind Ethernet's and at most one tag. */
+static __rte_always_inline uint32_t
+packet_ip_offset(const uint8_t *frame, uint32_t vlan)
+{
+	return PACKET_ETHER_SIZE +
+	       (packet_load16(frame + PACKET_ETHER_SIZE - 2) == vlan ? PACKET_VLAN_SIZE : 0);
 }
 
 /* What only the walker can read: short, in pieces, or without a tag that the NIC took off. */
@@ -161,51 +166,73 @@ packet_is_unusual(const struct rte_mbuf *m)
 	       (m->ol_flags & PACKET_STRIPPED_TAGS) != 0;
 }
 
-/* Lists IPv4 and the walker's frames, and the candidates for IPv6, whose number is returned. */
+/* Lists IPv4, and in keys->slow the frames that packet_parse() must take. Returns how many others there
+ * are, listed in `rest`. */
 static __rte_always_inline unsigned int
 packet_pick4(struct rte_mbuf *const *pkts, unsigned int n, const struct limits *limits,
-	unsigned int judged_at, struct packet_keys *keys, struct packet_candidate *c6,
+	uint32_t vlan, unsigned int judged_at, struct packet_keys *keys, uint8_t *rest,
 	packet_found4_fn *found4, const void *context)
 {
-	const uint32_t vlan = limits->n_tags_max > 0 ? RTE_BE16(0x8100) : 0x10000;
-	const uint8_t *frames[PACKET_BURST_MAX];
-	unsigned int i, n4 = 0, n6 = 0, n_slow = 0;
+	unsigned int i, n4 = 0, n_rest = 0, n_slow = 0;
 
+	for (i = 0; i < n; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(pkts[i], const uint8_t *));
 	for (i = 0; i < n; i++) {
-		frames[i] = rte_pktmbuf_mtod(pkts[i], const uint8_t *);
-		rte_prefetch0(frames[i]);
-	}
-	for (i = 0; i < n; i++) {
-		const uint8_t *ip = frames[i] + PACKET_ETHER_SIZE;
-		uint32_t room, tag, kind;
-		unsigned int is4, is6;
+		const uint8_t *frame = rte_pktmbuf_mtod(pkts[i], const uint8_t *), *ip;
+		unsigned int is4;
+		uint32_t at;
 
 		if (unlikely(packet_is_unusual(pkts[i]))) {
 			keys->slow[n_slow++] = (uint8_t)i;
 			continue;
 		}
-		tag = packet_load16(ip - 2) == vlan ? PACKET_VLAN_SIZE : 0;
-		ip += tag;
-		room = pkts[i]->data_len - PACKET_ETHER_SIZE - tag;
-		kind = packet_load32(ip - 2);
-		is4 = packet_is_plain4(kind, ip, room, limits);
-		is6 = (unsigned int)((kind & PACKET_KIND6_MASK) == PACKET_KIND6) &
-		      (unsigned int)(room >= PACKET_ROOM6_MIN);
+		at = packet_ip_offset(frame, vlan);
+		ip = frame + at;
+		is4 = packet_is_plain4(packet_load32(ip - 2), ip, pkts[i]->data_len - at, limits);
 		keys->ip4[n4] = packet_get32(ip + judged_at);
 		found4(context, keys->ip4[n4]);
 		keys->at4[n4] = (uint8_t)i;
-		/* Field by field: a copy of one just written waits for all of its parts. */
-		c6[n6].ip = ip;
-		c6[n6].room = (uint16_t)room;
-		c6[n6].at = (uint8_t)i;
-		keys->slow[n_slow] = (uint8_t)i;
 		n4 += is4;
-		n6 += is6;
-		n_slow += (is4 | is6) ^ 1;
+		rest[n_rest] = (uint8_t)i;
+		n_rest += is4 ^ 1;
 	}
 	keys->n4 = n4;
 	keys->n_slow = n_slow;
-	return n6;
+	return n_rest;
+}
+
+/* Lists IPv6 among `rest`, and adds all others to keys->slow. */
+static __rte_always_inline void
+packet_pick6(struct rte_mbuf *const *pkts, const uint8_t *rest, unsigned int n_rest,
+	const struct limits *limits, uint32_t vlan, unsigned int judged_at,
+	struct packet_keys *keys, packet_found6_fn *found6, const void *context)
+{
+	unsigned int i, n6 = 0, n_slow = keys->n_slow;
+
+	for (i = 0; i < n_rest; i++) {
+		const uint8_t *frame = rte_pktmbuf_mtod(pkts[rest[i]], const uint8_t *);
+		uint32_t at = packet_ip_offset(frame, vlan), room = pkts[rest[i]]->data_len - at;
+		const uint8_t *ip = frame + at;
+		unsigned int is6;
+		ip6_t judged;
+
+		keys->slow[n_slow] = rest[i];
+		/* A walk costs more than a wrong guess about it. */
+		if ((packet_load32(ip - 2) & PACKET_KIND6_MASK) != PACKET_KIND6 ||
+			room < PACKET_ROOM6_MIN) {
+			n_slow++;
+			continue;
+		}
+		judged = packet_get128(ip + judged_at);
+		is6 = packet_is_plain6(ip, room, limits, judged);
+		keys->ip6[n6] = judged;
+		found6(context, judged);
+		keys->at6[n6] = rest[i];
+		n6 += is6;
+		n_slow += is6 ^ 1;
+	}
+	keys->n6 = n6;
+	keys->n_slow = n_slow;
 }
 
 static __rte_always_inline void
@@ -213,24 +240,11 @@ packet_burst_keys_found(struct rte_mbuf *const *pkts, unsigned int n, const stru
 	enum packet_judge judge, struct packet_keys *keys, packet_found4_fn *found4,
 	packet_found6_fn *found6, const void *context)
 {
-	struct packet_candidate c6[PACKET_BURST_MAX + 1];
-	unsigned int i, n_candidates, n6 = 0, n_slow;
+	const uint32_t vlan = limits->n_tags_max > 0 ? RTE_BE16(0x8100) : 0x10000;
 	unsigned int at4 = judge == PACKET_SOURCES ? 12 : 16,
-		     at6 = judge == PACKET_SOURCES ? 8 : 24;
+		     at6 = judge == PACKET_SOURCES ? 8 : 24, n_rest;
+	uint8_t rest[PACKET_BURST_MAX + 1];
 
-	n_candidates = packet_pick4(pkts, n, limits, at4, keys, c6, found4, context);
-	n_slow = keys->n_slow;
-	for (i = 0; i < n_candidates; i++) {
-		ip6_t judged = packet_get128(c6[i].ip + at6);
-		unsigned int is_plain = packet_is_plain6(&c6[i], limits, judged);
-
-		keys->ip6[n6] = judged;
-		found6(context, judged);
-		keys->at6[n6] = c6[i].at;
-		keys->slow[n_slow] = c6[i].at;
-		n6 += is_plain;
-		n_slow += is_plain ^ 1;
-	}
-	keys->n6 = n6;
-	keys->n_slow = n_slow;
+	n_rest = packet_pick4(pkts, n, limits, vlan, at4, keys, rest, found4, context);
+	packet_pick6(pkts, rest, n_rest, limits, vlan, at6, keys, found6, context);
 }

@@ -278,8 +278,8 @@ packet_walk_udp(struct packet_walk *w)
 	p = packet_need(w, 0, PORTS_SIZE);
 	if (p == NULL)
 		return;
-	from = w->limits->port[packet_be16(p)];
-	to = w->limits->port[packet_be16(p + 2)];
+	from = limits_port(w->limits, packet_be16(p));
+	to = limits_port(w->limits, packet_be16(p + 2));
 	packet_add_layer(w, PACKET_LAYER_UDP);
 	w->step = PACKET_STEP_DONE;
 	if (to == TUNNEL_PORT_OPAQUE || from == TUNNEL_PORT_OPAQUE)

@@ -219,7 +219,11 @@ resolve_countries(struct policy_build *b)
 int
 policy_resolve(struct policy_build *b)
 {
-	memcpy(b->p->limits.port, b->port_kind, sizeof(b->p->limits.port));
+	unsigned int port;
+
+	for (port = 0; port <= UINT16_MAX; port++)
+		limits_set_port(
+			&b->p->limits, (uint16_t)port, (enum tunnel_port)b->port_kind[port]);
 	resolve_asns(b);
 	resolve_prefixes(b);
 	evidence_resolve(b);

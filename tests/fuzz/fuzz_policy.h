@@ -95,8 +95,8 @@ check_ports(const struct limits *limits)
 	uint8_t max = 0;
 
 	for (i = 0; i < 65536; i++)
-		max = limits->port[i] > max ? limits->port[i] : max;
-	CHECK(max < TUNNEL_PORT_N && limits->port[0] == TUNNEL_PORT_NONE);
+		max = limits->wire_port[i] > max ? limits->wire_port[i] : max;
+	CHECK(max < TUNNEL_PORT_N && limits->wire_port[0] == TUNNEL_PORT_NONE);
 }
 
 static inline void

@@ -241,10 +241,10 @@ test_limits_start_with_the_documented_defaults(void)
 
 	limits_init(&limits);
 	CU_ASSERT_EQUAL(limits.n_tags_max, 4);
-	CU_ASSERT_EQUAL(limits.port[4789], TUNNEL_PORT_VXLAN);
-	CU_ASSERT_EQUAL(limits.port[8472], TUNNEL_PORT_VXLAN);
-	CU_ASSERT_EQUAL(limits.port[3544], TUNNEL_PORT_TEREDO);
-	CU_ASSERT_EQUAL(limits.port[443], TUNNEL_PORT_NONE);
+	CU_ASSERT_EQUAL(limits_port(&limits, 4789), TUNNEL_PORT_VXLAN);
+	CU_ASSERT_EQUAL(limits_port(&limits, 8472), TUNNEL_PORT_VXLAN);
+	CU_ASSERT_EQUAL(limits_port(&limits, 3544), TUNNEL_PORT_TEREDO);
+	CU_ASSERT_EQUAL(limits_port(&limits, 443), TUNNEL_PORT_NONE);
 	CU_ASSERT_STRING_EQUAL(tunnel_port_name(TUNNEL_PORT_GTP_U), "gtp-u");
 	CU_ASSERT_STRING_EQUAL(non_ip_name(NON_IP_PPPOE_CONTROL), "pppoe-control");
 	CU_ASSERT_PTR_NULL(non_ip_name(NON_IP_NONE));

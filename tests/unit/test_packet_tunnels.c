@@ -295,8 +295,8 @@ test_configured_ports_replace_the_defaults(void)
 	};
 	struct limits limits = *frame_limits();
 
-	limits.port[4789] = TUNNEL_PORT_NONE;
-	limits.port[53] = TUNNEL_PORT_VXLAN;
+	limits_set_port(&limits, 4789, TUNNEL_PORT_NONE);
+	limits_set_port(&limits, 53, TUNNEL_PORT_VXLAN);
 	frame_check(&limits, cases, N_OF(cases));
 }
 

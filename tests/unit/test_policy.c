@@ -252,16 +252,15 @@ test_port_lists_replace_their_defaults(void)
 {
 	struct policy *p = parse_good(
 		"[ports]\nvxlan = 4790 65535\nvxlan = 1\nvxlan-gpe = 4789\nopaque = 500 500\n");
-	const uint8_t *port = p->limits.port;
 
-	CU_ASSERT_EQUAL(port[4790], TUNNEL_PORT_VXLAN);
-	CU_ASSERT_EQUAL(port[65535], TUNNEL_PORT_VXLAN);
-	CU_ASSERT_EQUAL(port[1], TUNNEL_PORT_VXLAN);
-	CU_ASSERT_EQUAL(port[8472], TUNNEL_PORT_NONE);
-	CU_ASSERT_EQUAL(port[4789], TUNNEL_PORT_VXLAN_GPE);
-	CU_ASSERT_EQUAL(port[500], TUNNEL_PORT_OPAQUE);
-	CU_ASSERT_EQUAL(port[51820], TUNNEL_PORT_NONE);
-	CU_ASSERT_EQUAL(port[6081], TUNNEL_PORT_GENEVE);
+	CU_ASSERT_EQUAL(limits_port(&p->limits, 4790), TUNNEL_PORT_VXLAN);
+	CU_ASSERT_EQUAL(limits_port(&p->limits, 65535), TUNNEL_PORT_VXLAN);
+	CU_ASSERT_EQUAL(limits_port(&p->limits, 1), TUNNEL_PORT_VXLAN);
+	CU_ASSERT_EQUAL(limits_port(&p->limits, 8472), TUNNEL_PORT_NONE);
+	CU_ASSERT_EQUAL(limits_port(&p->limits, 4789), TUNNEL_PORT_VXLAN_GPE);
+	CU_ASSERT_EQUAL(limits_port(&p->limits, 500), TUNNEL_PORT_OPAQUE);
+	CU_ASSERT_EQUAL(limits_port(&p->limits, 51820), TUNNEL_PORT_NONE);
+	CU_ASSERT_EQUAL(limits_port(&p->limits, 6081), TUNNEL_PORT_GENEVE);
 	policy_free(p);
 }
 
