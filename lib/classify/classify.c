@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define BATCH_MAX 64u /* addresses of one look-up */
-#define GROUP_MAX 8u  /* walked frames that are looked up together: bounds the stack */
+#define GROUP_MAX 32u /* walked frames that are looked up together: 264 KiB of stack */
 
 static_assert(CLASSIFY_BURST_MAX <= PACKET_BURST_MAX, "a burst fits the keys");
 
