@@ -69,11 +69,22 @@ lookup_key6(const ip6_t *ip, uint32_t entry)
 	return (int64_t)(((entry & NODE6_LOW) != 0 ? low : high) ^ NODE6_FLIP);
 }
 
+/* The entry of the part that the address is in; the same one where it is not a node: nothing is skipped,
+ * so nothing is mispredicted. */
+LOOKUP_INLINE uint32_t
+lookup6_step(rank6_fn *rank, const struct ruleset_table6 *t, const ip6_t *ip, uint32_t entry)
+{
+	const struct ruleset_node6 *node = &t->nodes[lookup_node(entry)];
+	uint32_t next = node->entries[rank(node, lookup_key6(ip, entry))];
+
+	return entry >> 31 != 0 ? next : entry;
+}
+
 LOOKUP_INLINE void
 lookup6_by(rank6_fn *rank, const struct ruleset_table6 *t, const ip6_t *ips, uint32_t *answers,
 	unsigned int n)
 {
-	unsigned int i, n_open = 0, n_left;
+	unsigned int i, k, n_open = 0, n_left;
 	uint8_t open[LOOKUP_CHUNK];
 
 	for (i = 0; i < n; i++) {
@@ -81,23 +92,21 @@ lookup6_by(rank6_fn *rank, const struct ruleset_table6 *t, const ip6_t *ips, uin
 		__builtin_prefetch(&t->direct[answers[i]]);
 	}
 	for (i = 0; i < n; i++) {
-		uint32_t entry = t->direct[answers[i]];
-
-		lookup_prefetch6(t, entry);
-		answers[i] = entry;
+		answers[i] = t->direct[answers[i]];
+		lookup_prefetch6(t, answers[i]);
+	}
+	for (i = 0; i < n; i++) { /* most are divided */
+		answers[i] = lookup6_step(rank, t, &ips[i], answers[i]);
+		lookup_prefetch6(t, answers[i]);
 		open[n_open] = (uint8_t)i;
-		n_open += entry >> 31;
+		n_open += answers[i] >> 31;
 	}
 	for (; n_open > 0; n_open = n_left)
 		for (i = 0, n_left = 0; i < n_open; i++) {
-			unsigned int k = open[i];
-			uint32_t entry = answers[k];
-			const struct ruleset_node6 *node = &t->nodes[lookup_node(entry)];
-
-			entry = node->entries[rank(node, lookup_key6(&ips[k], entry))];
-			lookup_prefetch6(t, entry);
-			answers[k] = entry;
+			k = open[i];
+			answers[k] = lookup6_step(rank, t, &ips[k], answers[k]);
+			lookup_prefetch6(t, answers[k]);
 			open[n_left] = (uint8_t)k;
-			n_left += entry >> 31;
+			n_left += answers[k] >> 31;
 		}
 }
