@@ -85,6 +85,7 @@ add_part(struct build6 *b, struct span *part, ip6_t last, size_t *n)
 	return status;
 }
 
+/* A span that is not uniform. */
 static int
 build_span(struct build6 *b, const struct span *span, uint32_t *entry)
 {
@@ -92,10 +93,6 @@ build_span(struct build6 *b, const struct span *span, uint32_t *entry)
 	size_t n = 0;
 	int status;
 
-	if (!begins_within(b->segments, span->at, span->last)) {
-		*entry = b->segments->items[span->at].value;
-		return 0;
-	}
 	do
 		status = add_part(b, &part, span->last, &n);
 	while (status == 0 && part.last != span->last);
@@ -104,21 +101,36 @@ build_span(struct build6 *b, const struct span *span, uint32_t *entry)
 	return btree_build(&b->nodes, 0, b->high, n, entry);
 }
 
+/* How many spans of 2^shift addresses from `first` on are all segment `at`'s. */
+static ip6_t
+count_uniform(const struct segments *s, size_t at, ip6_t first, unsigned int shift)
+{
+	return at + 1 < s->n ? (s->items[at + 1].first - first) >> shift : UINT32_MAX;
+}
+
 /* Entries of `n` spans of 2^shift addresses from `first` on. */
 static int
 build_spans(struct build6 *b, ip6_t first, unsigned int shift, uint32_t n, uint32_t *entries)
 {
-	struct span span = { .at = segment_of(b->segments, 0, first) };
-	int status = 0;
-	uint32_t i;
+	struct span span = { .first = first };
+	uint32_t i, end;
+	ip6_t n_alike;
 
-	for (i = 0; i < n && status == 0; i++) {
+	for (i = 0; i < n; i = end) {
 		span.first = first + ((ip6_t)i << shift);
 		span.last = span.first + (((ip6_t)1 << shift) - 1);
 		span.at = segment_of(b->segments, span.at, span.first);
-		status = build_span(b, &span, &entries[i]);
+		n_alike = count_uniform(b->segments, span.at, span.first, shift);
+		if (n_alike == 0) {
+			if (build_span(b, &span, &entries[i]) != 0)
+				return -ENOMEM;
+			end = i + 1;
+			continue;
+		}
+		for (end = n_alike < n - i ? i + (uint32_t)n_alike : n; i < end; i++)
+			entries[i] = b->segments->items[span.at].value;
 	}
-	return status;
+	return 0;
 }
 
 /* Global unicast is left out of the second table, which nobody asks for it. */
