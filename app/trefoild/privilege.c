@@ -144,10 +144,10 @@ stay(const struct settings *settings, const struct passwd *user, struct err *e)
 static void
 log_kept(const struct passwd *user)
 {
-	char *kept;
+	char *kept = NULL;
 
-	capng_get_caps_process();
-	kept = capng_print_caps_text(CAPNG_PRINT_BUFFER, CAPNG_PERMITTED);
+	if (capng_get_caps_process() == 0)
+		kept = capng_print_caps_text(CAPNG_PRINT_BUFFER, CAPNG_PERMITTED);
 	daemon_log("runs as user %s (uid %u) from here on; capabilities of the control thread: %s; "
 		   "of the workers: none; no new privileges",
 		user->pw_name, user->pw_uid, kept != NULL ? kept : "unknown");
@@ -188,5 +188,6 @@ privilege_drop_thread(void)
 	if (!has_dropped)
 		return;
 	capng_clear(CAPNG_SELECT_CAPS);
-	(void)capng_apply(CAPNG_SELECT_CAPS);
+	if (capng_apply(CAPNG_SELECT_CAPS) != 0)
+		daemon_log("a thread keeps the capabilities of the control thread");
 }
