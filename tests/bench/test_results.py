@@ -52,6 +52,19 @@ class Worse(unittest.TestCase):
         self.assertEqual(self.worse(cell("a", 20, "cycles"), cell("a", 90, "cycles")), [])
 
 
+class Differences(unittest.TestCase):
+    MACHINE = {"cpu": "A", "huge_pages": "huge pages", "dpdk": "22.11.11", "kernel": "6.1"}
+
+    def test_what_does_not_matter_may_differ(self):
+        self.assertEqual(results.differences(self.MACHINE, {**self.MACHINE, "dpdk": "22.11.4", "kernel": "6.12"}), [])
+
+    def test_what_matters_is_told(self):
+        for key, value in (("cpu", "B"), ("huge_pages", "no huge pages"), ("dpdk", "24.11.2")):
+            found = results.differences(self.MACHINE, {**self.MACHINE, key: value})
+            self.assertEqual(len(found), 1)
+            self.assertIn("there", found[0])
+
+
 class Tries(unittest.TestCase):
     def test_the_best_try_is_kept(self):
         best = {}

@@ -64,6 +64,14 @@ def worse(baseline, cells, threshold):
     return found
 
 
+def differences(a, b):
+    """What makes ratios of two machines incomparable, in words: [] when nothing does."""
+    alike = {"cpu": "processor", "huge_pages": "memory", "dpdk": "DPDK"}
+    short = {k: (str(a.get(k)), str(b.get(k))) for k in alike}
+    short["dpdk"] = tuple(".".join(v.split(".")[:2]) for v in short["dpdk"])
+    return [f"{alike[k]} {v[0]} there, {v[1]} here" for k, v in short.items() if v[0] != v[1]]
+
+
 def baseline(tries, machine, args):
     """The ratios that all tries have and agree on, and beside them those left out."""
     cells, left_out = [], []
