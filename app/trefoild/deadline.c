@@ -114,8 +114,11 @@ change_arm(struct daemon *d, uint32_t left_s)
 {
 	const struct timeval left = { .tv_sec = left_s };
 
-	if (d->deadline == NULL && d->base != NULL)
+	if (d->deadline == NULL && d->base != NULL) {
 		d->deadline = evtimer_new(d->base, on_deadline, d);
+		if (d->deadline != NULL)
+			(void)event_priority_set(d->deadline, DAEMON_URGENT);
+	}
 	if (d->deadline == NULL)
 		return;
 	event_del(d->deadline);

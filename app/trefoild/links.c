@@ -340,8 +340,11 @@ start_events(struct daemon *d)
 		return -errno;
 	links->timer = event_new(d->base, -1, EV_PERSIST, on_look, d);
 	links->wake = event_new(d->base, links->fd, EV_READ | EV_PERSIST, on_wake, d);
-	if (links->timer == NULL || links->wake == NULL || event_add(links->timer, &period) != 0 ||
-		event_add(links->wake, NULL) != 0)
+	if (links->timer == NULL || links->wake == NULL)
+		return -ENOMEM;
+	(void)event_priority_set(links->timer, DAEMON_URGENT);
+	(void)event_priority_set(links->wake, DAEMON_URGENT);
+	if (event_add(links->timer, &period) != 0 || event_add(links->wake, NULL) != 0)
 		return -ENOMEM;
 	return 0;
 }
