@@ -252,6 +252,16 @@ def test_damaged_generations():
         equal((running(d), d.status()["alarms"]), ((5, "five", True), []), "a push is the way out")
 
 
+def test_a_rollback_past_what_is_damaged():
+    """Who was cut off is let in again, by an older generation if need be."""
+    with Network(hosts=False), Daemon() as d:
+        push(d, named("two"))
+        push(d, named("three"), "--confirm-within", "2s")
+        os.truncate(os.path.join(d.dir, "generations", "2", "policy.ini"), 5)
+        until("the rollback", lambda: running(d) == (4, "e2e", True))
+        equal(d.ask("show", "3")["state"], "rolled-back", "what was not confirmed")
+
+
 def test_a_damaged_record_is_said():
     """An older policy judges in its place: nobody may overlook that."""
     with Network(hosts=False), Daemon() as d:
