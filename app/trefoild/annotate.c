@@ -2,7 +2,8 @@
 /*
  * A cache of texts by generation, class, verdict and reason, N_WAYS places for each: formatting with
  * names of rules takes longer than copying a frame. A generation's number is never given twice in
- * one run of the daemon, its address may be.
+ * one run of the daemon, its address may be; one that is compiled anew because its data grew old keeps
+ * its number and its classes, with other verdicts and reasons.
  */
 #include "annotate.h"
 

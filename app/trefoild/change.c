@@ -428,13 +428,15 @@ go_back(struct daemon *d, struct generation *g, const struct enact_text *text,
 	return status;
 }
 
-/* Back to the generation before is always free; what lies farther back is a proposal like others. */
+/* Back to the generation before is always free; what lies farther back is a proposal like others,
+ * also for who goes there step by step. */
 static bool
 needs_approval(const struct daemon *d, uint32_t target)
 {
 	const struct store_record *before = change_find_target(d, false);
+	bool has_gone_back = strcmp(d->running.kind, "rollback") == 0 && d->running.n_needed == 0;
 
-	return before == NULL || before->number != target;
+	return before == NULL || before->number != target || has_gone_back;
 }
 
 int
@@ -469,6 +471,30 @@ change_rollback(struct daemon *d, const struct change *wanted, uint32_t target, 
 	return status;
 }
 
+/* What waits for its confirmation goes on waiting, under its number; the data is old all the same. */
+static void
+age_unconfirmed(struct daemon *d)
+{
+	const struct change change = { .kind = "age" };
+	struct store_record record = d->running;
+	struct err_list errors = { .n = 0 };
+	struct generation *g = NULL;
+	struct enact_text text;
+	char line[1024], kind[sizeof(record.kind)];
+
+	if (complete(d, &change, &text, &errors) == 0) {
+		g = enact_compile(d, record.number, &text, d->geo, &errors);
+		text_copy(record.kind, sizeof(record.kind), change.kind); /* of the event */
+		memcpy(kind, d->running.kind, sizeof(kind));
+		if (g != NULL)
+			(void)publish(d, g, &text, &record, &errors);
+		memcpy(d->running.kind, kind, sizeof(kind));
+		enact_text_free(&text);
+	}
+	if (g == NULL && errors.n > 0)
+		daemon_log("%s", err_format(&errors.items[0], line, sizeof(line)));
+}
+
 void
 change_age(struct daemon *d)
 {
@@ -481,9 +507,14 @@ change_age(struct daemon *d)
 	struct enact_text text;
 	char line[1024];
 
-	if (may_propose(d, &change, &errors) != 0 || publisher_get(d->publisher) == NULL ||
-		complete(d, &change, &text, &errors) != 0)
-		return; /* after the confirmation */
+	if (publisher_get(d->publisher) == NULL)
+		return;
+	if (d->running.state == STORE_UNCONFIRMED) {
+		age_unconfirmed(d);
+		return;
+	}
+	if (may_propose(d, &change, &errors) != 0 || complete(d, &change, &text, &errors) != 0)
+		return;
 	g = enact_compile(d, next_number(d), &text, d->geo, &errors);
 	if (g != NULL) {
 		fill_record(&record, d, g, &change);

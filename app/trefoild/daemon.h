@@ -18,6 +18,10 @@
 
 #define ALARM_SIZE 512
 
+/* Priority of the events that guard the border: links, workers, confirmations, the end. All others
+ * have the next one, so that no number of requests keeps these waiting. */
+#define DAEMON_URGENT 0
+
 enum alarm_kind {
 	ALARM_POLICY,   /* no valid policy: closed */
 	ALARM_GEO,      /* no geo table, or it cannot be reloaded */

@@ -73,23 +73,41 @@ change_left_s(const struct daemon *d)
 	return left > 0 ? left : 1;
 }
 
+/* To the newest confirmed generation, older ones where that is damaged. `errors` of the newest. */
+static int
+go_back(struct daemon *d, const struct change *change, struct err_list *errors)
+{
+	const struct store_record *list;
+	size_t i, n = 0;
+	bool is_waiting;
+	uint32_t number;
+
+	list = d->store != NULL ? store_list(d->store, &n) : NULL;
+	for (i = n; i > 0; i--) {
+		struct err_list why = { .n = 0 };
+
+		if (list[i - 1].state != STORE_CONFIRMED)
+			continue;
+		if (change_rollback(d, change, list[i - 1].number, &number, &is_waiting, &why) == 0)
+			return 0;
+		if (errors->n == 0)
+			*errors = why;
+	}
+	return -ENOENT;
+}
+
 static void
 expire(struct daemon *d)
 {
-	const struct store_record *target =
-		d->store != NULL ? store_newest(d->store, STORE_CONFIRMED) : NULL;
 	struct change change = { .kind = "rollback",
 		.who = change_person(STORE_NOBODY, "trefoild") };
 	struct err_list errors = { .n = 0 };
 	char message[128], line[ALARM_SIZE];
-	bool is_waiting;
-	uint32_t number;
 
 	snprintf(message, sizeof(message), "generation %u was not confirmed within %u s",
 		d->running.number, d->running.confirm_within_s);
 	change.message = message;
-	if (target != NULL &&
-		change_rollback(d, &change, target->number, &number, &is_waiting, &errors) == 0) {
+	if (go_back(d, &change, &errors) == 0) {
 		daemon_alarm_clear(d, ALARM_ROLLBACK);
 		return;
 	}
@@ -114,8 +132,11 @@ change_arm(struct daemon *d, uint32_t left_s)
 {
 	const struct timeval left = { .tv_sec = left_s };
 
-	if (d->deadline == NULL && d->base != NULL)
+	if (d->deadline == NULL && d->base != NULL) {
 		d->deadline = evtimer_new(d->base, on_deadline, d);
+		if (d->deadline != NULL)
+			(void)event_priority_set(d->deadline, DAEMON_URGENT);
+	}
 	if (d->deadline == NULL)
 		return;
 	event_del(d->deadline);

@@ -5,9 +5,13 @@
  * A device that went: workers are told to keep off the port (is_open), after one grace period none
  * is in its driver any more and it is taken out. When it can be made again, it is, and workers get
  * its new id; after another grace period none remembers the old one, and the port is opened.
+ *
+ * A port whose driver holds frames from before its link went (leftover.h) goes the same way when the
+ * link is back: what was approved then may not be any more, and it must not be sent.
  */
 #include "links.h"
 
+#include "leftover.h"
 #include "plug.h"
 #include "propagation.h"
 
@@ -34,7 +38,9 @@ struct link {
 	uint64_t tried_ms;    /* to bring it back */
 	bool was_removed;     /* atomic: set by the interrupt thread */
 	bool was_up, is_mute; /* as of the last event; it cannot be switched */
-	char error[256];      /* the last one of bringing it back */
+	bool is_anew;         /* its device was there all the time */
+	struct leftover leftover;
+	char error[256]; /* the last one of bringing it back */
 };
 
 struct links {
@@ -106,13 +112,31 @@ let_go(struct daemon *d, unsigned int i)
 }
 
 static void
+begin_anew(struct daemon *d, unsigned int i)
+{
+	struct link *l = &d->links->items[i];
+
+	daemon_event(d, "link",
+		"wire %s: port %s begins anew: frames of before that its driver holds are not sent",
+		wire_name(d, i), l->port->name);
+	l->is_anew = true;
+	l->plugged = PLUG_LEAVING;
+	l->was_up = false;
+	close_port(d, l);
+}
+
+static void
 bring_back(struct daemon *d, unsigned int i, uint64_t now)
 {
 	struct link *l = &d->links->items[i];
 	struct err e;
 	char text[sizeof(l->error)];
 
-	if (now - l->tried_ms < RETRY_MS || !plug_can_return(l->port, d->settings))
+	if (!plug_can_return(l->port, d->settings)) {
+		l->is_anew = false;
+		return;
+	}
+	if (now - l->tried_ms < RETRY_MS)
 		return;
 	l->tried_ms = now;
 	if (plug_bring_back(&d->wires, l->port, d->settings, d->wires.items[i / 2].settings, &e) ==
@@ -130,16 +154,19 @@ bring_back(struct daemon *d, unsigned int i, uint64_t now)
 }
 
 static void
-open_port(struct daemon *d, unsigned int i)
+open_port(struct daemon *d, unsigned int i, uint64_t now)
 {
 	struct link *l = &d->links->items[i];
 
+	leftover_begin(&l->leftover, l->port, d->links->items[i ^ 1].port, d->settings, now);
 	l->plugged = PLUG_IN;
 	l->is_mute = false;
 	__atomic_store_n(&l->was_removed, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&l->port->is_open, true, __ATOMIC_RELEASE);
-	daemon_event(d, "port-back", "wire %s: the device of port %s is back", wire_name(d, i),
-		l->port->name);
+	if (!l->is_anew)
+		daemon_event(d, "port-back", "wire %s: the device of port %s is back",
+			wire_name(d, i), l->port->name);
+	l->is_anew = false;
 }
 
 static void
@@ -150,6 +177,9 @@ attend_device(struct daemon *d, unsigned int i, uint64_t now)
 	if (l->plugged == PLUG_IN &&
 		(plug_is_gone(l->port) || __atomic_load_n(&l->was_removed, __ATOMIC_RELAXED)))
 		let_go(d, i);
+	if (l->plugged == PLUG_IN && leftover_look(&l->leftover, l->port, now) &&
+		wires_has_link(l->port))
+		begin_anew(d, i);
 	if (l->plugged == PLUG_LEAVING && has_passed(d, l)) {
 		plug_take_out(l->port);
 		l->plugged = PLUG_OUT;
@@ -157,7 +187,7 @@ attend_device(struct daemon *d, unsigned int i, uint64_t now)
 	if (l->plugged == PLUG_OUT)
 		bring_back(d, i, now);
 	if (l->plugged == PLUG_RETURNING && has_passed(d, l))
-		open_port(d, i);
+		open_port(d, i, now);
 }
 
 static const char *
@@ -171,7 +201,7 @@ state_name(const struct link *l, enum propagation_state state)
 		[PROPAGATION_HELD] = "held",
 	};
 
-	return l->plugged == PLUG_IN ? names[state] : "unplugged";
+	return l->plugged == PLUG_IN ? names[state] : l->is_anew ? "starting" : "unplugged";
 }
 
 /* A driver that cannot is told of once; frames to the port are dropped all the same. */
@@ -213,6 +243,8 @@ apply(struct daemon *d, unsigned int i, bool was_held, bool has_link)
 	const struct propagation_side *side = &p->sides[i % 2];
 	bool is_held = propagation_is_held(p, i % 2), is_up = has_link && !is_held;
 
+	if (!is_up)
+		__atomic_store_n(&l->port->link_up, false, __ATOMIC_RELEASE);
 	if (is_held != was_held)
 		say_held(d, i, is_held);
 	if (is_held && (!was_held || has_link) && !l->is_mute)
@@ -226,7 +258,8 @@ apply(struct daemon *d, unsigned int i, bool was_held, bool has_link)
 	l->port->state = state_name(l, side->state);
 	l->port->n_downs = side->n_downs;
 	l->port->n_held = side->n_held;
-	__atomic_store_n(&l->port->link_up, is_up && l->plugged == PLUG_IN, __ATOMIC_RELEASE);
+	__atomic_store_n(&l->port->link_up, is_up && l->plugged == PLUG_IN && !l->leftover.is_there,
+		__ATOMIC_RELEASE);
 }
 
 /* The first wire that has something to say. */
@@ -243,7 +276,8 @@ attend_alarm(struct daemon *d)
 		if (l->was_up || propagation_is_held(&links->wires[i / 2], i % 2))
 			continue;
 		daemon_alarm(d, ALARM_LINK, "wire %s: port %s has no link%s%s%s", wire_name(d, i),
-			l->port->name, l->plugged == PLUG_IN ? "" : ", its device is gone",
+			l->port->name,
+			l->plugged == PLUG_IN || l->is_anew ? "" : ", its device is gone",
 			is_other_held ? "; down with it: port " : "",
 			is_other_held ? links->items[i ^ 1].port->name : "");
 		return;
@@ -324,6 +358,10 @@ init_items(struct daemon *d)
 
 		d->links->items[2 * i].port = &w->inside;
 		d->links->items[2 * i + 1].port = &w->outside;
+		leftover_begin(&d->links->items[2 * i].leftover, &w->inside, &w->outside,
+			d->settings, now);
+		leftover_begin(&d->links->items[2 * i + 1].leftover, &w->outside, &w->inside,
+			d->settings, now);
 		propagation_init(&d->links->wires[i], s->link_propagation, s->link_hold_down_ms,
 			s->link_settle_ms, now);
 	}
@@ -340,8 +378,11 @@ start_events(struct daemon *d)
 		return -errno;
 	links->timer = event_new(d->base, -1, EV_PERSIST, on_look, d);
 	links->wake = event_new(d->base, links->fd, EV_READ | EV_PERSIST, on_wake, d);
-	if (links->timer == NULL || links->wake == NULL || event_add(links->timer, &period) != 0 ||
-		event_add(links->wake, NULL) != 0)
+	if (links->timer == NULL || links->wake == NULL)
+		return -ENOMEM;
+	(void)event_priority_set(links->timer, DAEMON_URGENT);
+	(void)event_priority_set(links->wake, DAEMON_URGENT);
+	if (event_add(links->timer, &period) != 0 || event_add(links->wake, NULL) != 0)
 		return -ENOMEM;
 	return 0;
 }

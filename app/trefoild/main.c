@@ -36,6 +36,7 @@
 #define RING_SIZE  (8u << 20)
 #define RECLAIM_MS 20
 #define WATCH_MS   500
+#define TURN_MS    100 /* of clients, until timers come first again */
 
 /* Tables and captures come and go whole: blocks from this size on are mapped one by one and given back
  * when they are freed. glibc would raise its own limit to 32 MiB and keep twice as much. */
@@ -324,11 +325,26 @@ events_fini(struct events *ev)
 }
 
 static int
-events_init(struct events *ev, struct daemon *d)
+events_add(struct events *ev)
 {
 	const struct timeval reclaim = { .tv_usec = RECLAIM_MS * 1000 };
 	const struct timeval watch = { .tv_usec = WATCH_MS * 1000 };
+	struct event *urgent[] = { ev->reclaim, ev->watch, ev->term, ev->interrupt };
+	size_t i;
 
+	for (i = 0; i < sizeof(urgent) / sizeof(urgent[0]); i++)
+		if (event_priority_set(urgent[i], DAEMON_URGENT) != 0)
+			return -EINVAL;
+	if (event_add(ev->reclaim, &reclaim) != 0 || event_add(ev->watch, &watch) != 0 ||
+		event_add(ev->term, NULL) != 0 || event_add(ev->interrupt, NULL) != 0 ||
+		event_add(ev->hup, NULL) != 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static int
+events_init(struct events *ev, struct daemon *d)
+{
 	ev->reclaim = event_new(d->base, -1, EV_PERSIST, on_reclaim, d);
 	ev->watch = event_new(d->base, -1, EV_PERSIST, on_watch, d);
 	ev->term = evsignal_new(d->base, SIGTERM, on_term, d);
@@ -337,11 +353,7 @@ events_init(struct events *ev, struct daemon *d)
 	if (ev->reclaim == NULL || ev->watch == NULL || ev->term == NULL || ev->interrupt == NULL ||
 		ev->hup == NULL)
 		return -ENOMEM;
-	if (event_add(ev->reclaim, &reclaim) != 0 || event_add(ev->watch, &watch) != 0 ||
-		event_add(ev->term, NULL) != 0 || event_add(ev->interrupt, NULL) != 0 ||
-		event_add(ev->hup, NULL) != 0)
-		return -ENOMEM;
-	return 0;
+	return events_add(ev);
 }
 
 static void
@@ -451,6 +463,26 @@ daemon_fini(struct daemon *d)
 		event_base_free(d->base);
 }
 
+/* Whatever clients ask for, events of DAEMON_URGENT wait for one request at most. */
+static struct event_base *
+base_new(void)
+{
+	const struct timeval turn = { .tv_usec = TURN_MS * 1000 };
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+
+	if (config != NULL &&
+		event_config_set_max_dispatch_interval(config, &turn, -1, DAEMON_URGENT + 1) == 0)
+		base = event_base_new_with_config(config);
+	if (config != NULL)
+		event_config_free(config);
+	if (base != NULL && event_base_priority_init(base, DAEMON_URGENT + 2) != 0) {
+		event_base_free(base);
+		return NULL;
+	}
+	return base;
+}
+
 static int
 start(struct daemon *d, struct err *e)
 {
@@ -462,7 +494,7 @@ start(struct daemon *d, struct err *e)
 	signal(SIGHUP, SIG_IGN); /* where nothing can be loaded again: while starting, draining */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
-	d->base = event_base_new();
+	d->base = base_new();
 	if (d->base == NULL)
 		return err_set_code(e, ENOMEM, NULL, 0, NULL, "out of memory");
 	status = eal_start(d->settings, e);

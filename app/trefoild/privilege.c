@@ -8,6 +8,7 @@
 
 #include "daemon.h"
 #include "owner.h"
+#include "vdev.h"
 
 #include <cap-ng.h>
 #include <errno.h>
@@ -46,12 +47,23 @@ privilege_begin(void)
 
 static bool has_dropped;
 
+/* Rings of kernel interfaces are locked memory, which is made again when a device comes back. */
+static bool
+may_lock(void)
+{
+	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+
+	return setrlimit(RLIMIT_MEMLOCK, &unlimited) == 0;
+}
+
 static void
-keep_for_port(const struct port *port)
+keep_for_port(const struct port *port, bool needs_lock)
 {
 	struct rte_eth_dev_info info;
 	size_t i;
 
+	if (needs_lock && vdev_is_kernel(port->name))
+		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_IPC_LOCK);
 	if (rte_eth_dev_info_get(port->id, &info) != 0)
 		return;
 	for (i = 0; i < N(needs); i++)
@@ -63,15 +75,19 @@ keep_for_port(const struct port *port)
 static int
 change_user(const struct passwd *user, const struct wires *wires, struct err *e)
 {
-	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	bool is_limited = !may_lock();
+	bool has_lock = capng_get_caps_process() == 0 &&
+			capng_have_capability(CAPNG_PERMITTED, CAP_IPC_LOCK) != 0;
 	unsigned int i;
 	int status;
 
-	(void)setrlimit(RLIMIT_MEMLOCK, &unlimited); /* memory of ports stays locked */
+	if (is_limited && !has_lock)
+		daemon_log("memory that may be locked is limited: an interface of the kernel that "
+			   "goes down may not be used again: LimitMEMLOCK=infinity");
 	capng_clear(CAPNG_SELECT_ALL);
 	for (i = 0; i < wires->n; i++) {
-		keep_for_port(&wires->items[i].inside);
-		keep_for_port(&wires->items[i].outside);
+		keep_for_port(&wires->items[i].inside, is_limited && has_lock);
+		keep_for_port(&wires->items[i].outside, is_limited && has_lock);
 	}
 	status = capng_change_id(
 		(int)user->pw_uid, (int)user->pw_gid, CAPNG_INIT_SUPP_GRP | CAPNG_CLEAR_BOUNDING);

@@ -15,7 +15,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 static void
 log_errors(const struct err_list *errors)
@@ -47,6 +47,14 @@ load(struct daemon *d, const struct store_record *record, struct err_list *error
 	return status;
 }
 
+/* Nobody knows whether it was confirmed: an older policy may judge in its place. */
+static void
+say_damaged(struct daemon *d, const struct store_record *record)
+{
+	daemon_alarm(d, ALARM_STORE, "generation %u cannot be loaded: %.300s", record->number,
+		record->note);
+}
+
 /* The newest confirmed one, older ones where that is damaged. */
 static int
 load_confirmed(struct daemon *d, struct err_list *errors)
@@ -59,6 +67,8 @@ load_confirmed(struct daemon *d, struct err_list *errors)
 	for (i = n; i > 0; i--) {
 		struct err_list why = { .n = 0 };
 
+		if (list[i - 1].state == STORE_DAMAGED)
+			say_damaged(d, &list[i - 1]);
 		if (list[i - 1].state != STORE_CONFIRMED)
 			continue;
 		if (load(d, &list[i - 1], &why) == 0)
@@ -156,6 +166,18 @@ load_files(struct daemon *d, struct err_list *errors)
 	return status;
 }
 
+/* Nothing judges by it: a push needs one, and there must be a way out of being closed. */
+static void
+load_table(struct daemon *d)
+{
+	struct err_list errors = { .n = 0 };
+
+	if (d->geo == NULL)
+		d->geo = geo_ref_load(d->settings->geo_table, err_list_next(&errors));
+	if (d->geo == NULL)
+		log_errors(&errors);
+}
+
 static bool
 is_empty(const struct daemon *d)
 {
@@ -171,10 +193,12 @@ open_store(struct daemon *d, struct err_list *errors)
 {
 	struct err *e = err_list_next(errors);
 	char line[ALARM_SIZE];
+	struct stat what;
 
 	if (d->store == NULL)
 		d->store = store_open(d->settings->state_dir, NULL, e);
-	if (d->store == NULL && access(d->settings->state_dir, F_OK) == 0)
+	if (d->store == NULL && (lstat(d->settings->state_dir, &what) == 0 ||
+					(errno != ENOENT && errno != ENOTDIR)))
 		return -EINVAL;
 	if (d->store == NULL)
 		daemon_alarm(d, ALARM_STORE, "nothing can be pushed: %s",
@@ -195,6 +219,7 @@ change_start(struct daemon *d)
 							  : load_files(d, &errors);
 	if (status == 0)
 		return;
+	load_table(d);
 	log_errors(&errors);
 	if (errors.n > 0)
 		err_format(&errors.items[0], text, sizeof(text));

@@ -16,7 +16,8 @@ struct snapshot {
 };
 
 struct traffic {
-	uint32_t generation; /* 0 = none */
+	uint32_t generation;         /* 0 = none */
+	const struct generation *of; /* never read: the same number is compiled anew */
 	struct snapshot begin, older, newer;
 };
 
@@ -81,10 +82,11 @@ traffic_tick(
 	uint32_t number = g != NULL ? g->number : 0;
 	struct snapshot *due = NULL;
 
-	if (number != t->generation) {
+	if (number != t->generation || g != t->of) {
 		snapshot_fini(&t->older);
 		snapshot_fini(&t->newer);
 		t->generation = number;
+		t->of = g;
 		t->begin.at = now;
 		sum_reasons(total, t->begin.reasons);
 	} else if (g != NULL &&
@@ -114,7 +116,7 @@ int
 traffic_read(const struct traffic *t, const struct generation *g, const struct stats_worker *total,
 	time_t now, struct traffic_window *out)
 {
-	bool is_known = t->generation == g->number;
+	bool is_known = t->generation == g->number && t->of == g;
 	const struct snapshot *base = t->older.at != 0 ? &t->older : &t->begin;
 	struct diff_traffic *classes = sum_classes(g);
 	uint32_t i;

@@ -145,12 +145,23 @@ vdev_is_there(unsigned int if_index)
 	return if_indextoname(if_index, name) != NULL;
 }
 
-bool
-vdev_has_link(unsigned int if_index)
+static bool
+has_flags(unsigned int if_index, int wanted)
 {
 	struct ifreq request = { .ifr_flags = 0 };
-	int wanted = IFF_UP | IFF_RUNNING;
 
 	return ask_kernel(if_index, SIOCGIFFLAGS, &request) == 0 &&
 	       (request.ifr_flags & wanted) == wanted;
+}
+
+bool
+vdev_has_link(unsigned int if_index)
+{
+	return has_flags(if_index, IFF_UP | IFF_RUNNING);
+}
+
+bool
+vdev_is_switched_on(unsigned int if_index)
+{
+	return has_flags(if_index, IFF_UP);
 }

@@ -38,4 +38,5 @@ bool vdev_has_interface(const struct settings *settings, const char *name);
 int vdev_set_mtu(unsigned int if_index, uint16_t mtu);
 int vdev_switch_link(unsigned int if_index, bool is_on);
 bool vdev_has_link(unsigned int if_index);
+bool vdev_is_switched_on(unsigned int if_index);
 bool vdev_is_there(unsigned int if_index);

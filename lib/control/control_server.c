@@ -6,7 +6,7 @@
  *
  *   input   one line: reading stops while one is waiting to be answered;
  *   output  limits.output_max and one answer: above it, requests wait until the client reads;
- *   turns   N_TURN lines, then the others come first;
+ *   turns   N_TURN lines or TURN_MS, then the others come first;
  *   time    limits.idle_ms from one whole request to the next, whatever dribbles in or out between;
  *           limits.spare_ms when somebody else needs the place.
  *
@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #define N_TURN    16
+#define TURN_MS   50
 #define N_WORDS   128
 #define N_VECTORS 16
 #define READ_SIZE 65536
@@ -308,10 +309,11 @@ client_wait(struct client *c)
 static void
 client_step(struct client *c)
 {
+	int64_t begin_ms = now_ms();
 	struct err e;
 	unsigned int i;
 
-	for (i = 0; i < N_TURN && client_is_due(c); i++)
+	for (i = 0; i < N_TURN && client_is_due(c) && now_ms() - begin_ms < TURN_MS; i++)
 		client_turn(c);
 	if (!c->closing && !client_has_line(c) && c->n_searched > CONTROL_LINE_MAX) {
 		err_set(&e, NULL, 0, NULL, "a request has at most %u bytes", CONTROL_LINE_MAX);

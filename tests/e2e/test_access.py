@@ -118,6 +118,26 @@ def test_approvals():
         check("waits for approval" in operator.ctl("rollback", "2").stdout, "not the one before")
 
 
+def test_nobody_goes_back_step_by_step():
+    """Each of many steps back would be free: together they are what an approval is for."""
+    with Network(), Daemon(policy=OPEN, settings=ACCESS) as d:
+        d.push(POLICY)
+        d.push(POLICY.replace("name = e2e", "name = third"))
+        equal(d.stop(), 0, "exit code")
+        d.values["access.approvals"] = 1
+        with open(d.ini, "w") as f:
+            f.write(d._text())
+        Daemon.running.remove(d)
+        d.start()
+        operator, approver = Person(d, 2001, OPERATORS), Person(d, 2002, APPROVERS)
+        operator.ctl("rollback")
+        equal((ping(KP, wait=1), d.status()["policy"]["name"]), (0, "e2e"), "one step is free")
+        check("waits for approval" in operator.ctl("rollback").stdout, "the next one is not")
+        equal((ping(KP, wait=1), d.status()["policy"]["name"]), (0, "e2e"), "nothing changed")
+        approver.ctl("approve", str(d.status()["waiting"][0]))
+        equal(ping(KP), 1, "approved")
+
+
 def test_approvals_and_confirmation():
     """The time to confirm begins when it judges."""
     with Network(hosts=False), Daemon(settings={**ACCESS, "access.approvals": 1}) as d:

@@ -5,6 +5,7 @@ why; what is put right takes effect without a restart."""
 import os
 import shutil
 import signal
+import time
 
 from e2e import (IE, POLICY, REFUSED, Daemon, Network, Sniffer, arp, check, conserved, equal,
                  frame4, frame6, IE6, main, make_geo, ping, program, run, until, WORK)
@@ -95,6 +96,32 @@ def test_old_geo_data_raises_an_alarm():
         equal(ping(IE, wait=1), 0, "stale = drop")
         until("the reason stale-data",
               lambda: d.counters()["reasons"].get("stale-data", {}).get("dropped", 0) > 0)
+
+
+def test_data_grows_old_while_a_push_waits():
+    """The time to confirm is no time off for old data, and goes on."""
+    table = os.path.join(WORK, "ageing.tgt")
+    run(program("trefoil-geo"), "build", "-o", table, "--country", os.path.join(WORK, "country4.csv"),
+        env={**os.environ, "SOURCE_DATE_EPOCH": str(int(time.time()) - 46 * 86400 + 8)})
+    settings = {"appliance.geo_table": table, "appliance.max_geo_age_days": 45}
+    with Network(hosts=False), Daemon(settings=settings) as d, Sniffer("inside") as inside, \
+            Sniffer("outside") as outside:
+        d.write_policy(POLICY.replace("default =", "stale = drop\ndefault ="))
+        d.ctl("push", d.policy_path, "--confirm-within", "1h")
+        inside.send(frame4(IE))
+        outside.take(1)
+        until("old data", lambda: d.status()["geo"]["stale"])
+
+        def is_dropped():
+            inside.send(frame4(IE))
+            return "stale-data" in d.counters()["reasons"]
+        until("stale-data", is_dropped, pause=0.1)
+        status = d.status()
+        equal((status["generation"], status["policy"]["confirmed"]), (2, False), "it still waits")
+        check(0 < status["policy"]["confirm_left_s"] < 3600, "time goes on", status["policy"])
+        d.ctl("confirm")
+        record = d.ask("show", "2")
+        equal((record["state"], record["kind"]), ("confirmed", "push"), "record")
 
 
 main()

@@ -9,7 +9,7 @@ import shutil
 import signal
 import time
 
-from e2e import (CN, IE, KP, POLICY, REFUSED, Daemon, Network, check, equal, main, ping, run,
+from e2e import (CN, IE, KP, POLICY, REFUSED, WORK, Daemon, Network, check, equal, main, ping, run,
                  until)
 
 OPEN = POLICY.replace("drop = KP", "approve = KP")
@@ -248,6 +248,49 @@ def test_damaged_generations():
         s = d.status()
         equal((s["mode"], s["policy"]), ("closed", None), "nothing loadable: closed")
         check("can" in s["alarms"][-1], "an alarm", s["alarms"])
+        push(d, named("five"))
+        equal((running(d), d.status()["alarms"]), ((5, "five", True), []), "a push is the way out")
+
+
+def test_a_rollback_past_what_is_damaged():
+    """Who was cut off is let in again, by an older generation if need be."""
+    with Network(hosts=False), Daemon() as d:
+        push(d, named("two"))
+        push(d, named("three"), "--confirm-within", "2s")
+        os.truncate(os.path.join(d.dir, "generations", "2", "policy.ini"), 5)
+        until("the rollback", lambda: running(d) == (4, "e2e", True))
+        equal(d.ask("show", "3")["state"], "rolled-back", "what was not confirmed")
+
+
+def test_a_damaged_record_is_said():
+    """An older policy judges in its place: nobody may overlook that."""
+    with Network(hosts=False), Daemon() as d:
+        push(d, named("two"))
+        equal(d.stop(), 0, "exit code")
+        os.truncate(os.path.join(d.dir, "generations", "2", "generation.json"), 5)
+        restart(d)
+        equal(running(d)[:2], (1, "e2e"), "the newest that is whole")
+        check(any("generation 2 cannot be loaded" in a for a in d.status()["alarms"]), "it is said",
+              d.status()["alarms"])
+        push(d, named("three"))
+        equal((running(d)[0], d.status()["alarms"]), (3, []), "a new push")
+
+
+def test_a_directory_that_cannot_be_reached():
+    """It may hold what was pushed: the older policy of the file must not judge instead."""
+    state = os.path.join(WORK, "disk")
+    settings = {"appliance.state_dir": state, "mirror.dir": None, "mirror.rotate_mb": None}
+    with Network(hosts=False), Daemon(settings=settings) as d:
+        push(d, named("two"))
+        equal(d.stop(), 0, "exit code")
+        os.rename(state, state + ".away")
+        os.symlink("nowhere", state)
+        restart(d)
+        equal(d.status()["mode"], "closed", "a link to what is not mounted")
+        os.unlink(state)
+        os.rename(state + ".away", state)
+        d.process.send_signal(signal.SIGHUP)
+        until("what was pushed", lambda: running(d) == (2, "two", True))
 
 
 def test_no_state_directory():

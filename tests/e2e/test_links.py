@@ -7,8 +7,8 @@ import signal
 import threading
 import time
 
-from e2e import (IE, Daemon, Network, Sniffer, check, conserved, equal, frame4, main, ping, run, udp,
-                 until, within)
+from e2e import (IE, KP, POLICY, Daemon, Network, Sniffer, check, conserved, equal, frame4, ip4, main,
+                 ping, run, udp, until, within)
 from watching import Watch
 
 PROPAGATES = {"wire border.link_propagation": "yes", "wire border.link_hold_down_ms": 300,
@@ -118,14 +118,14 @@ def test_without_propagation():
 class Load:
     """Frames from inside all the time; a link that is down refuses them."""
 
-    def __init__(self, inside):
-        self.inside, self.is_over = inside, False
+    def __init__(self, inside, address=IE):
+        self.inside, self.address, self.is_over = inside, address, False
         self.thread = threading.Thread(target=self.run)
 
     def run(self):
         while not self.is_over:
             try:
-                self.inside.send(*[frame4(IE, udp(bytes(100)))] * 64)
+                self.inside.send(*[frame4(self.address, udp(bytes(100)))] * 64)
             except OSError:
                 pass
             time.sleep(0.001)  # the load
@@ -169,6 +169,31 @@ def test_flaps_under_load():
             outside.poll()
             del outside.frames[:]
             until("frames pass", outside.poll)
+        equal(conserved(d.counters()), None, "conservation")
+
+
+def test_nothing_of_before_a_flap_passes_after_a_push():
+    """The driver keeps what it could not send while the interface was down, approved as it was then."""
+    with Network(hosts=False), Sniffer("inside") as inside, Sniffer("outside") as outside, \
+            Daemon(policy=POLICY.replace("drop = KP", "approve = KP")) as d:
+        with Load(inside, KP):
+            until("frames pass", outside.poll)
+            run("ip", "link", "set", "out0", "down")
+            wait_for(d, "up", "down")
+        received = -1
+        while received != (received := d.counters()["rx"]["packets"]):
+            time.sleep(0.05)  # between two looks
+        d.push(POLICY)
+        outside.poll()
+        del outside.frames[:]
+        run("ip", "link", "set", "out0", "up")
+        wait_for(d, "up", "up")
+        for i in range(1, 4):
+            inside.send(frame4(IE))
+            until(f"approved frame {i}", lambda: sum(f[30:34] == ip4(IE)[16:20]
+                                                     for f in outside.poll()) >= i)
+        equal([f[30:34] for f in outside.frames].count(ip4(KP)[16:20]), 0,
+              "frames that are not approved any more")
         equal(conserved(d.counters()), None, "conservation")
 
 

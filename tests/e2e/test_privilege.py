@@ -7,11 +7,11 @@ import pwd
 import re
 import stat
 
-from e2e import (IE, KP, NOT_PERMITTED, POLICY, REFUSED, ROOT, US, WORK, Daemon, Network, Skip, Sniffer,
-                 check, equal, frame4, main, program, run, until)
+from e2e import (CN, IE, KP, NOT_PERMITTED, POLICY, REFUSED, ROOT, US, WORK, Daemon, Network, Skip, Sniffer,
+                 check, equal, frame4, main, program, run, until, within)
 
 USER, AUDITORS, OPERATORS = "games", "news", "audio"
-NET_ADMIN, NET_RAW = 12, 13
+NET_ADMIN, NET_RAW, IPC_LOCK = 12, 13, 14
 
 
 def own_daemon(**settings):
@@ -43,6 +43,8 @@ def mode(path):
 def test_every_thread_has_given_up():
     user = pwd.getpwnam(USER)
     with Network(hosts=False), own_daemon() as d:
+        with open(f"/proc/{d.process.pid}/limits") as f:
+            lock = 0 if re.search(r"Max locked memory +unlimited", f.read()) else 1 << IPC_LOCK
         tids = os.listdir(f"/proc/{d.process.pid}/task")
         check(len(tids) >= 4, "control, interrupt, worker and writer threads", tids)
         for tid in tids:
@@ -52,12 +54,27 @@ def test_every_thread_has_given_up():
             check("0" not in s["Groups"].split(), "not in root's group", s["Groups"])
             equal(s["NoNewPrivs"], "1", f"no_new_privs of {s['Name']}")
             equal([int(s[k], 16) for k in ("CapInh", "CapAmb")], [0, 0], f"of {s['Name']}")
-            kept = 1 << NET_ADMIN | 1 << NET_RAW if int(tid) == d.process.pid else 0
+            kept = 1 << NET_ADMIN | 1 << NET_RAW | lock if int(tid) == d.process.pid else 0
             equal((int(s["CapPrm"], 16), int(s["CapEff"], 16)), (kept, kept),
                   f"capabilities of {s['Name']}")
         equal(int(status_of(d.process.pid, d.process.pid)["CapBnd"], 16), 0, "bounding set")
         check(re.search(r"runs as user games \(uid \d+\).*net_admin, net_raw", d.stderr()),
               "the log says what is kept", d.stderr())
+
+
+def test_a_device_comes_back():
+    """Its ring is locked memory, which is made again by somebody who is not root any more."""
+    with Network(hosts=False) as network, own_daemon() as d, Sniffer("inside") as inside:
+        run("ip", "link", "del", "out0")
+        until("it is gone", lambda: d.status()["wires"][0]["outside"]["state"] == "unplugged")
+        run("ip", "link", "add", "out0", "type", "veth", "peer", "name", "eth0", "netns", "outside")
+        network._quiet("out0")
+        with within("outside"):
+            network._quiet("eth0")
+        until("it is back", lambda: d.status()["wires"][0]["outside"]["state"] == "up")
+        with Sniffer("outside") as outside:
+            inside.send(frame4(CN), frame4(IE))
+            equal(outside.take(1), [frame4(IE)], "what passes")
 
 
 def test_it_works_as_before():

@@ -193,6 +193,42 @@ def test_restart_with_the_full_table():
         check(min(cpu for _, cpu in times) < 1.5, "under 1.5 s of CPU", times)
 
 
+def answers_of(client):
+    """How many lines came so far, without waiting."""
+    heard = b""
+    while select.select([client], [], [], 0)[0]:
+        data = client.recv(1 << 20)
+        if not data:
+            break
+        heard += data
+    return heard.count(b"\n")
+
+
+def test_requests_do_not_keep_the_guards_waiting():
+    """Whoever may look can ask for comparisons with the full table, each of the better part of a second,
+    in heaps: systemd hears of the daemon all the same, and confirmations end in time."""
+    manager, clients, asked = Manager(), [], 4 * 16
+    table = os.path.join(ROOT, "config/geo/internet.tgt")
+    with open(os.path.join(ROOT, "config/policy.ini")) as f:
+        policy = f.read()
+    line = json.dumps({"command": "diff", "text": policy}).encode() + b"\n"
+    with Network(hosts=False), Daemon(policy=policy, settings={
+            "appliance.geo_table": table}, environment=manager.environment) as d:
+        d.ctl("push", d.policy_path, "--confirm-within", "2s")
+        until("it judges", lambda: d.status()["generation"] == 2)
+        for _ in range(4):
+            clients.append(socket.socket(socket.AF_UNIX))
+            clients[-1].connect(d.socket)
+            clients[-1].sendall(line * 16)
+        signs = manager.listen().count("WATCHDOG=1")
+        until("signs of life", lambda: manager.has("WATCHDOG=1", signs + 4), patience=60)
+        until("the rollback", lambda: "was rolled back to 1" in d.stderr(), patience=60)
+        answered = sum(answers_of(client) for client in clients)
+        check(answered < asked, "while there still was much to do", answered, asked)
+        for client in clients:
+            client.close()
+
+
 def test_drained_evidence_is_sealed():
     """What was judged when SIGTERM came is in a segment that verifies."""
     with Network(hosts=False), Daemon() as d, Sniffer("inside") as inside:
