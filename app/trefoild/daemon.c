@@ -200,6 +200,7 @@ watch_load(struct daemon *d)
 static void
 watch_mirror(struct daemon *d)
 {
+	const char *broken = d->writer != NULL ? custody_break(writer_custody(d->writer)) : NULL;
 	struct writer_status s = { .lost = 0 };
 	uint64_t lost = 0;
 	unsigned int i;
@@ -211,11 +212,10 @@ watch_mirror(struct daemon *d)
 	lost += s.lost;
 	if (s.is_failing)
 		daemon_alarm(d, ALARM_MIRROR, "the mirror cannot be written: %s", s.error);
-	else if (d->writer != NULL && custody_is_broken(writer_custody(d->writer)))
+	else if (broken != NULL)
 		daemon_alarm(d, ALARM_MIRROR,
-			"the evidence's manifest did not verify and was set aside as "
-			"manifest.jsonl.broken-N: run trefoil-audit verify on a copy of %s",
-			d->settings->mirror_dir);
+			"the evidence is broken: run trefoil-audit verify on a copy of %s: %s",
+			d->settings->mirror_dir, broken);
 	else if (lost > d->lost_before && d->writer == NULL)
 		daemon_alarm(d, ALARM_MIRROR,
 			"the policy mirrors, but trefoild.ini has no [mirror] dir: copies are "

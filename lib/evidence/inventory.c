@@ -159,6 +159,17 @@ apply_to_segment(struct inventory *inventory, const char *type, const json_t *re
 	return apply_close(s, record, strcmp(type, "recover") == 0, e);
 }
 
+static int
+apply_start(struct inventory *inventory, const json_t *record)
+{
+	inventory->is_running = true;
+	if (!json_is_string(json_object_get(record, "broken")))
+		return 0;
+	if (inventory->breaks == NULL)
+		inventory->breaks = json_array();
+	return json_array_append_new(inventory->breaks, json_deep_copy(record)) == 0 ? 0 : -ENOMEM;
+}
+
 int
 inventory_apply(struct inventory *inventory, const json_t *record, const char *hash, struct err *e)
 {
@@ -172,8 +183,10 @@ inventory_apply(struct inventory *inventory, const json_t *record, const char *h
 			return apply_to_segment(inventory, type, record, e);
 	if (strcmp(type, "open") == 0)
 		return apply_open(inventory, record, hash, e);
-	if (strcmp(type, "start") == 0 || strcmp(type, "stop") == 0)
-		inventory->is_running = strcmp(type, "start") == 0;
+	if (strcmp(type, "start") == 0)
+		return apply_start(inventory, record);
+	if (strcmp(type, "stop") == 0)
+		inventory->is_running = false;
 	return 0;
 }
 
@@ -217,5 +230,6 @@ inventory_fini(struct inventory *inventory)
 		json_decref(inventory->items[i].closed);
 	}
 	free(inventory->items);
+	json_decref(inventory->breaks);
 	memset(inventory, 0, sizeof(*inventory));
 }
