@@ -104,7 +104,7 @@ extract(struct arguments *a)
 		x.out = fopen(a->output, "wex");
 	if (x.out == NULL) {
 		err_set(&e, a->output, 0, NULL, "cannot be written: %s", strerror(errno));
-		return fail(&e, -errno);
+		return tool_fail(&e, -errno);
 	}
 	rc = walk(&a->options, &a->selection, on_block, &x, &e);
 	if (fflush(x.out) != 0 && rc == 0)
@@ -113,7 +113,7 @@ extract(struct arguments *a)
 		fclose(x.out);
 	free(x.head);
 	if (rc != 0)
-		return fail(&e, rc);
+		return tool_fail(&e, rc);
 	fprintf(stderr, "%" PRIu64 " packets of %" PRIu64 " segments\n", x.n_packets, x.n_segments);
 	return EXIT_DONE;
 }

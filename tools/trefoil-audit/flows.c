@@ -134,7 +134,7 @@ print_json(const struct flow *f, const char *source, const char *destination)
 {
 	char first[TIME_SIZE], last[TIME_SIZE];
 
-	json_print(json_pack("{s:s, s:s, s:i, s:s, s:s, s:I, s:I, s:o, s:I, s:s, s:s, s:s}",
+	tool_print_json(json_pack("{s:s, s:s, s:i, s:s, s:s, s:I, s:I, s:o, s:I, s:s, s:s, s:s}",
 		"source", source, "destination", destination, "protocol", (int)f->key.protocol,
 		"first", time_format(f->first_ns, first), "last", time_format(f->last_ns, last),
 		"packets", (json_int_t)f->n_packets, "bytes", (json_int_t)f->n_bytes, "country",
@@ -203,8 +203,8 @@ show(struct arguments *a)
 		print_flow(a, flows.items[i]);
 	tdestroy(flows.tree, free);
 	free(flows.items);
-	code = finish();
-	return rc != 0 ? fail(&e, rc) : code;
+	code = tool_finish();
+	return rc != 0 ? tool_fail(&e, rc) : code;
 }
 
 int

@@ -137,14 +137,14 @@ show(struct arguments *a)
 		json_object_set(r.by, "lost", lost);
 		json_object_set_new(r.by, "packets", json_integer((json_int_t)r.n_packets));
 		json_object_set_new(r.by, "bytes", json_integer((json_int_t)r.n_bytes));
-		json_print(json_incref(r.by));
+		tool_print_json(json_incref(r.by));
 	} else {
 		print_text(&r, lost);
 	}
 	json_decref(lost);
 	json_decref(r.by);
-	code = finish();
-	return rc != 0 ? fail(&e, rc) : code;
+	code = tool_finish();
+	return rc != 0 ? tool_fail(&e, rc) : code;
 }
 
 int
