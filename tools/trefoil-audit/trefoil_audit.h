@@ -35,6 +35,19 @@ struct selection {
 };
 extern const struct argp selection_argp;
 
+/* A sub-command over packets: its arguments begin with a struct query, which is the input of its argp.
+ * That has query_children, and query_parse() as its parser or called by it for what it does not know. */
+struct query {
+	struct options options;
+	struct selection selection;
+};
+extern const struct argp_child query_children[];
+error_t query_parse(int key, char *arg, struct argp_state *state);
+
+/* Parse, load the key, answer. Returns an exit code. `q` zeroed. */
+typedef int query_fn(struct query *q);
+int query_run(const struct argp *argp, struct query *q, query_fn *answer, int argc, char **argv);
+
 /* The annotation of a packet. Texts are not NUL-terminated. */
 struct text {
 	const char *at;
