@@ -11,7 +11,6 @@
 #include <string.h>
 
 #define PATH_SIZE 512
-#define HEX       "0123456789abcdef"
 
 /* The entry of the directory, if there is one. */
 static int
@@ -25,8 +24,7 @@ take_entry(struct kept_head *k)
 		return -EBADMSG;
 	if (entry == NULL)
 		return 0;
-	if (n_lines <= 0 || hash == NULL || strlen(hash) != SHA256_TEXT_SIZE - 1 ||
-		strspn(hash, HEX) != SHA256_TEXT_SIZE - 1)
+	if (n_lines <= 0 || hash == NULL || !sha256_is_text(hash))
 		return -EBADMSG;
 	k->head.n_lines = (uint64_t)n_lines;
 	memcpy(k->head.hash, hash, SHA256_TEXT_SIZE);

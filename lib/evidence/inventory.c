@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define PATH_SIZE 4096
-#define HEX       "0123456789abcdef"
 
 static const char *
 text_of(const json_t *record, const char *key)
@@ -30,7 +29,7 @@ number_of(const json_t *record, const char *key)
 static int
 take_hash(char out[SHA256_TEXT_SIZE], const char *text)
 {
-	if (strlen(text) != SHA256_TEXT_SIZE - 1 || strspn(text, HEX) != SHA256_TEXT_SIZE - 1)
+	if (!sha256_is_text(text))
 		return -EBADMSG;
 	memcpy(out, text, SHA256_TEXT_SIZE);
 	return 0;
