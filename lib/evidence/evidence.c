@@ -141,6 +141,10 @@ evidence_start(struct evidence *ev, uint64_t n_torn)
 		json_object_set_new(record, "torn", json_integer((json_int_t)n_torn));
 	if (ev->broken[0] != '\0')
 		json_object_set_new(record, "broken", json_string(ev->broken));
+	if (ev->broken[0] != '\0' && o->kept != NULL)
+		json_object_set_new(record, "kept",
+			json_pack("{s:I, s:s}", "lines", (json_int_t)o->kept->n_lines, "sha256",
+				o->kept->hash));
 	return evidence_append(ev, record);
 }
 

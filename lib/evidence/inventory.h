@@ -4,7 +4,8 @@
  * chain.h). Types of its lines, each with the keys given:
  *
  *     start       name version key binary torn     the daemon began; torn: bytes that a crash cut;
- *                 broken                           broken: what was wrong with what it found
+ *                 broken kept{lines,sha256}        broken: what was wrong with what it found;
+ *                                                  kept: the line that the appliance had written
  *     open        segment number opened_s policy geo generation format
  *     generation  generation policy geo            another ruleset judges from here on
  *     covered     segment bytes packets            so much is on the disk under a checkpoint: the
