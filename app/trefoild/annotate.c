@@ -50,18 +50,24 @@ annotator_free(struct annotator *a)
 	free(a);
 }
 
-/* Without what follows: room for that is left. */
-static size_t
-format_common(const struct mirror_note *note, char *buf)
+struct classify_result
+annotate_result(const struct mirror_note *note)
 {
-	const struct generation *g = note->generation;
-	struct classify_result result = {
+	return (struct classify_result){
 		.class = note->class,
 		.verdict = note->verdict,
 		.reason = note->reason,
 		.non_ip = note->non_ip,
 		.is_odd = note->is_odd,
 	};
+}
+
+/* Without what follows: room for that is left. */
+static size_t
+format_common(const struct mirror_note *note, char *buf)
+{
+	const struct generation *g = note->generation;
+	struct classify_result result = annotate_result(note);
 
 	classify_annotate(g->ruleset, &result, g->number, buf, MIRROR_COMMENT_MAX - 192);
 	return strlen(buf);

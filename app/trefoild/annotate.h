@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "classify/classify.h"
 #include "mirror/mirror.h"
 
 #include <stdbool.h>
@@ -18,6 +19,9 @@ struct annotate_extra {
 	uint64_t n_left_out; /* copies of the same rule left out by its rate since the one before */
 	bool is_last_of_flow; /* what follows of its flow is left out */
 };
+
+/* The verdict that a copy's note spells out. */
+struct classify_result annotate_result(const struct mirror_note *note);
 
 struct annotator;
 

@@ -9,6 +9,9 @@
  */
 #include "custody.h"
 
+#include "daemon.h"
+#include "kept_head.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -42,7 +45,10 @@ struct custody {
 	char binary_sha256[SHA256_TEXT_SIZE];
 	pthread_mutex_t lock;
 	struct evidence *evidence; /* NULL while the directory is gone */
-	bool is_broken;            /* the manifest that was found did not verify */
+	char broken[ALARM_SIZE];   /* what was wrong with the manifest that was found */
+	bool is_broken;            /* atomic: it says something, and does not change */
+	struct kept_head kept;
+	char doubt[sizeof(struct err)]; /* why it is not known, until a start has said so */
 	bool is_full;
 	bool has_clock_step;
 	uint64_t checkpoint_ns, expire_ns; /* of the last ones */
@@ -94,6 +100,17 @@ digest_of_binary(char out[SHA256_TEXT_SIZE])
 		close(fd);
 }
 
+/* Only what a power cut does not take: the evidence may be on another disk. */
+static int
+keep_head(struct custody *c, struct err *e)
+{
+	struct chain_head head;
+
+	if (evidence_get_durable_head(c->evidence, &head) != 0)
+		return 0;
+	return kept_head_set(&c->kept, &head, c->key, e);
+}
+
 static int
 open_evidence(struct custody *c, struct err *e)
 {
@@ -103,13 +120,21 @@ open_evidence(struct custody *c, struct err *e)
 		.version = "trefoild " TREFOIL_VERSION,
 		.binary_sha256 = c->binary_sha256[0] != '\0' ? c->binary_sha256 : NULL,
 		.key = c->key,
+		.kept = c->kept.head.n_lines != 0 ? &c->kept.head : NULL,
+		.doubt = c->doubt[0] != '\0' ? c->doubt : NULL,
 	};
-	bool is_broken = false;
 
-	c->evidence = evidence_open(&options, &is_broken, e);
+	c->evidence = evidence_open(&options, e);
 	c->generation = 0;
-	c->is_broken = c->is_broken || is_broken;
-	return c->evidence != NULL ? 0 : -errno;
+	if (c->evidence == NULL)
+		return -errno;
+	c->doubt[0] = '\0';
+	if (evidence_break(c->evidence) != NULL && !c->is_broken) {
+		snprintf(c->broken, sizeof(c->broken), "%s", evidence_break(c->evidence));
+		__atomic_store_n(&c->is_broken, true, __ATOMIC_RELEASE);
+	}
+	(void)keep_head(c, NULL); /* custody_attend() tries again, and tells */
+	return 0;
 }
 
 static int
@@ -124,6 +149,20 @@ open_key(struct custody *c, struct err *e)
 	snprintf(path, sizeof(path), "%s/" KEY_NAME, c->options.state_dir);
 	c->key = signing_key_load(path, NULL, e);
 	return c->key != NULL ? 0 : -errno;
+}
+
+/* What is damaged there must not stop the daemon, and must not pass for a first start. */
+static int
+load_kept(struct custody *c, struct err *e)
+{
+	struct err why;
+	int rc = kept_head_load(&c->kept, c->options.state_dir, c->options.directory, &why);
+
+	if (rc == -ENOMEM)
+		return err_set_code(e, ENOMEM, NULL, 0, NULL, "out of memory");
+	if (rc != 0)
+		err_format(&why, c->doubt, sizeof(c->doubt));
+	return 0;
 }
 
 static int64_t
@@ -147,6 +186,8 @@ custody_open(const struct custody_options *options, struct err *e)
 	pthread_mutex_init(&c->lock, NULL);
 	digest_of_binary(c->binary_sha256);
 	rc = open_key(c, e);
+	if (rc == 0)
+		rc = load_kept(c, e);
 	if (rc == 0)
 		rc = open_evidence(c, e);
 	if (rc == 0)
@@ -189,8 +230,10 @@ custody_close(struct custody *c)
 	if (c->evidence != NULL) {
 		evidence_note(c->evidence, json_pack("{s:s}", "type", "stop"));
 		publish_head(c);
+		(void)keep_head(c, NULL); /* the one before is in the chain too */
 	}
 	evidence_close(c->evidence, false);
+	kept_head_fini(&c->kept);
 	signing_key_free(c->key);
 	json_decref(c->last);
 	pthread_mutex_destroy(&c->lock);
@@ -370,6 +413,8 @@ attend_locked(struct custody *c, struct err *e)
 
 	look_at_clock(c);
 	rc = evidence_sync(c->evidence, e);
+	if (rc == 0)
+		rc = keep_head(c, e);
 	if (rc != 0)
 		return rc;
 	if (age_s == 0 || c->has_clock_step ||
@@ -465,6 +510,8 @@ json_locked(struct custody *c)
 		(json_int_t)c->options.retention_days, "full", (int)c->is_full, "manifest_broken",
 		(int)c->is_broken);
 
+	if (c->is_broken)
+		json_object_set_new(o, "break", json_string(c->broken));
 	evidence_get_last_checkpoint(c->evidence, &last);
 	json_object_set_new(o, "checkpoint",
 		json_pack("{s:I, s:I, s:s}", "lines", (json_int_t)last.n_checkpoints, "bytes",
@@ -495,10 +542,10 @@ segment_json(const struct inventory_segment *s)
 		(int)s->is_held, "recovered", (int)s->is_recovered, "sha256", s->claim.sha256);
 }
 
-bool
-custody_is_broken(struct custody *c)
+const char *
+custody_break(const struct custody *c)
 {
-	return c->is_broken;
+	return __atomic_load_n(&c->is_broken, __ATOMIC_ACQUIRE) ? c->broken : NULL;
 }
 
 json_t *

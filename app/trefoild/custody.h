@@ -83,8 +83,8 @@ int custody_hold(struct custody *c, const char *name, bool is_hold, const char *
 /* For status: chain{lines,sha256,key}, checkpoint{..}, bytes, max_bytes... A new object. */
 json_t *custody_json(struct custody *c);
 
-/* A manifest did not verify when it was opened; it was set aside. */
-bool custody_is_broken(struct custody *c);
+/* What was wrong with a manifest when it was opened; NULL = nothing. BORROWED. */
+const char *custody_break(const struct custody *c);
 
 /* For `mirror list`: a new array; NULL when the disk does not answer. */
 json_t *custody_list_json(struct custody *c);

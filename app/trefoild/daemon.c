@@ -43,6 +43,18 @@ daemon_log(const char *format, ...)
 	fprintf(stderr, "trefoild: %s\n", text);
 }
 
+void
+daemon_log_errors(const struct err_list *errors)
+{
+	char text[1024];
+	unsigned int i;
+
+	for (i = 0; i < errors->n; i++)
+		daemon_log("%s", err_format(&errors->items[i], text, sizeof(text)));
+	if (errors->n_found > errors->n)
+		daemon_log("and %u more errors", errors->n_found - errors->n);
+}
+
 int
 daemon_listen(struct daemon *d, daemon_event_fn *hear, void *context)
 {
@@ -200,6 +212,7 @@ watch_load(struct daemon *d)
 static void
 watch_mirror(struct daemon *d)
 {
+	const char *broken = d->writer != NULL ? custody_break(writer_custody(d->writer)) : NULL;
 	struct writer_status s = { .lost = 0 };
 	uint64_t lost = 0;
 	unsigned int i;
@@ -211,11 +224,10 @@ watch_mirror(struct daemon *d)
 	lost += s.lost;
 	if (s.is_failing)
 		daemon_alarm(d, ALARM_MIRROR, "the mirror cannot be written: %s", s.error);
-	else if (d->writer != NULL && custody_is_broken(writer_custody(d->writer)))
+	else if (broken != NULL)
 		daemon_alarm(d, ALARM_MIRROR,
-			"the evidence's manifest did not verify and was set aside as "
-			"manifest.jsonl.broken-N: run trefoil-audit verify on a copy of %s",
-			d->settings->mirror_dir);
+			"the evidence is broken: run trefoil-audit verify on a copy of %s: %s",
+			d->settings->mirror_dir, broken);
 	else if (lost > d->lost_before && d->writer == NULL)
 		daemon_alarm(d, ALARM_MIRROR,
 			"the policy mirrors, but trefoild.ini has no [mirror] dir: copies are "

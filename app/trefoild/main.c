@@ -84,18 +84,6 @@ static const struct argp argp = {
 const char *argp_program_version = "trefoild " TREFOIL_VERSION;
 
 static void
-log_errors(const struct err_list *errors)
-{
-	char text[1024];
-	unsigned int i;
-
-	for (i = 0; i < errors->n; i++)
-		daemon_log("%s", err_format(&errors->items[i], text, sizeof(text)));
-	if (errors->n_found > errors->n)
-		daemon_log("and %u more errors", errors->n_found - errors->n);
-}
-
-static void
 log_error(const struct err *e)
 {
 	char text[1024];
@@ -120,7 +108,7 @@ check(const struct settings *settings)
 		status = -EINVAL;
 	}
 	if (status != 0)
-		log_errors(&errors);
+		daemon_log_errors(&errors);
 	else
 		printf("settings, policy %s and geo table are good\n", policy->name);
 	policy_free(policy);
@@ -536,7 +524,7 @@ main(int argc, char **argv)
 	if (settings == NULL) {
 		int saved = errno;
 
-		log_errors(&errors);
+		daemon_log_errors(&errors);
 		return exit_status(saved == EACCES ? -EACCES : -EINVAL);
 	}
 	if (options.is_check) {

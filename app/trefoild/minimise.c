@@ -8,6 +8,7 @@
  */
 #include "minimise.h"
 
+#include "annotate.h"
 #include "classify/classify.h"
 #include "generation.h"
 #include "mirror/flow_key.h"
@@ -195,13 +196,7 @@ static uint32_t
 rule_of(const struct mirror_note *note)
 {
 	const struct generation *g = note->generation;
-	struct classify_result result = {
-		.class = note->class,
-		.verdict = note->verdict,
-		.reason = note->reason,
-		.non_ip = note->non_ip,
-		.is_odd = note->is_odd,
-	};
+	struct classify_result result = annotate_result(note);
 
 	return classify_rule(g->ruleset, &result);
 }

@@ -17,18 +17,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static void
-log_errors(const struct err_list *errors)
-{
-	char text[1024];
-	unsigned int i;
-
-	for (i = 0; i < errors->n; i++)
-		daemon_log("%s", err_format(&errors->items[i], text, sizeof(text)));
-	if (errors->n_found > errors->n)
-		daemon_log("and %u more errors", errors->n_found - errors->n);
-}
-
 static int
 load(struct daemon *d, const struct store_record *record, struct err_list *errors)
 {
@@ -97,7 +85,7 @@ load_unconfirmed(struct daemon *d, const struct store_record *record, struct err
 		change_arm(d, left);
 		return 0;
 	}
-	log_errors(errors);
+	daemon_log_errors(errors);
 	errors->n = errors->n_found = 0;
 	return -ETIME;
 }
@@ -220,7 +208,7 @@ change_start(struct daemon *d)
 	if (status == 0)
 		return;
 	load_table(d);
-	log_errors(&errors);
+	daemon_log_errors(&errors);
 	if (errors.n > 0)
 		err_format(&errors.items[0], text, sizeof(text));
 	daemon_alarm(d, ALARM_POLICY, "closed, everything is dropped: %.400s", text);

@@ -30,3 +30,10 @@ sha256_text(const void *data, size_t size, char out[SHA256_TEXT_SIZE])
 		snprintf(out + 2 * i, 3, "%02x", digest[i]);
 	return 0;
 }
+
+bool
+sha256_is_text(const char *text)
+{
+	return strlen(text) == SHA256_TEXT_SIZE - 1 &&
+	       strspn(text, "0123456789abcdef") == SHA256_TEXT_SIZE - 1;
+}

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define SHA256_SIZE      32
@@ -15,3 +16,6 @@
  */
 int sha256_bytes(const void *data, size_t size, unsigned char out[SHA256_SIZE]);
 int sha256_text(const void *data, size_t size, char out[SHA256_TEXT_SIZE]);
+
+/* Is it such a text: 64 lower-case hex digits, no more? */
+bool sha256_is_text(const char *text);

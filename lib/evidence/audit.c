@@ -215,6 +215,24 @@ audit_key(struct audit *a)
 			INVENTORY_KEY " is not the key that the evidence is checked with");
 }
 
+/* What the appliance itself found wrong when it began. */
+static void
+audit_breaks(struct audit *a)
+{
+	struct err why = { .message = "" };
+	const json_t *start;
+	size_t i;
+
+	json_array_foreach(a->inventory.breaks, i, start)
+	{
+		err_set(&why, INVENTORY_MANIFEST,
+			(unsigned int)json_integer_value(json_object_get(start, "seq")), NULL,
+			"the start found a break: %s",
+			json_string_value(json_object_get(start, "broken")));
+		tell_error(a, NULL, NULL, &why);
+	}
+}
+
 static int
 audit_segments(struct audit *a, struct err *e)
 {
@@ -252,6 +270,7 @@ audit_directory(const char *directory, const struct audit_options *options,
 			"the manifest's last line is cut off: being written, or left by a crash");
 	if (rc == 0 || rc == -EBADMSG)
 		audit_key(&a);
+	audit_breaks(&a);
 	if (rc == 0 || rc == -EBADMSG)
 		rc = audit_segments(&a, e);
 	inventory_fini(&a.inventory);

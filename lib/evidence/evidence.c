@@ -4,6 +4,7 @@
 #include "evidence/evidence.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +24,9 @@ struct evidence {
 	struct inventory inventory;
 	struct segment *segment; /* NULL = none is open */
 	char name[SEGMENT_NAME_MAX + 1];
-	uint64_t bytes;     /* of closed segments and their checkpoints */
-	int64_t anchored_s; /* monotonic: when the last such line was written */
+	uint64_t bytes;                      /* of closed segments and their checkpoints */
+	int64_t anchored_s;                  /* monotonic: when the last such line was written */
+	char broken[2 * sizeof(struct err)]; /* what was found when it was opened */
 };
 
 static const char *
@@ -126,7 +128,7 @@ evidence_recover_all(struct evidence *ev)
 static int evidence_sweep(struct evidence *ev, struct err *e);
 
 static int
-evidence_start(struct evidence *ev, uint64_t n_torn, const char *broken)
+evidence_start(struct evidence *ev, uint64_t n_torn)
 {
 	const struct evidence_options *o = &ev->options;
 	json_t *record = json_pack("{s:s, s:s, s:s, s:s}", "type", "start", "name", o->name,
@@ -137,41 +139,71 @@ evidence_start(struct evidence *ev, uint64_t n_torn, const char *broken)
 			record, "binary", json_pack("{s:s}", "sha256", o->binary_sha256));
 	if (n_torn != 0)
 		json_object_set_new(record, "torn", json_integer((json_int_t)n_torn));
-	if (broken != NULL)
-		json_object_set_new(record, "broken", json_string(broken));
+	if (ev->broken[0] != '\0')
+		json_object_set_new(record, "broken", json_string(ev->broken));
+	if (ev->broken[0] != '\0' && o->kept != NULL)
+		json_object_set_new(record, "kept",
+			json_pack("{s:I, s:s}", "lines", (json_int_t)o->kept->n_lines, "sha256",
+				o->kept->hash));
 	return evidence_append(ev, record);
 }
 
 /* Out of the way, never overwritten, never removed. */
 static int
-evidence_set_aside(const struct evidence *ev)
+evidence_set_aside(struct evidence *ev, const struct err *why)
 {
-	char to[PATH_SIZE + 32];
+	char to[PATH_SIZE + 32], text[sizeof(*why)];
 	unsigned int i;
 
 	for (i = 1; i < BROKEN_MAX; i++) {
 		snprintf(to, sizeof(to), "%s.broken-%u", ev->manifest, i);
 		if (access(to, F_OK) != 0)
-			return rename(ev->manifest, to) == 0 ? 0 : -errno;
+			break;
 	}
-	return -EEXIST;
+	if (i == BROKEN_MAX)
+		return -EEXIST;
+	snprintf(ev->broken, sizeof(ev->broken), "%s (set aside as %s)",
+		err_format(why, text, sizeof(text)), strrchr(to, '/') + 1);
+	return rename(ev->manifest, to) == 0 ? 0 : -errno;
 }
 
-/* The manifest as it is. A broken one is set aside, and `broken` says why. */
+/* A chain that verifies may still not be the one that was there. */
 static int
-evidence_load(struct evidence *ev, char *broken, size_t size, struct err *e)
+evidence_compare(struct evidence *ev, struct err *e)
+{
+	const struct chain_head *kept = ev->options.kept;
+	struct chain_check check = { .allow_torn = true };
+	int rc;
+
+	if (ev->options.doubt != NULL)
+		snprintf(ev->broken, sizeof(ev->broken), "%s", ev->options.doubt);
+	if (kept == NULL)
+		return 0;
+	check.head = kept->hash;
+	rc = chain_verify(ev->manifest, &check, NULL, NULL, NULL, e);
+	if (rc != -EBADMSG && rc != -ENOENT)
+		return rc;
+	snprintf(ev->broken, sizeof(ev->broken),
+		INVENTORY_MANIFEST " does not hold line %" PRIu64
+				   " of SHA-256 %s any more, which this "
+				   "appliance wrote: it was taken away, cut off or replaced",
+		kept->n_lines, kept->hash);
+	return 0;
+}
+
+/* The manifest as it is. A broken one is set aside, and ev->broken says why. */
+static int
+evidence_load(struct evidence *ev, struct err *e)
 {
 	struct chain_check check = { .key = ev->options.key, .allow_torn = true };
 	int rc = inventory_load(ev->directory, &check, &ev->inventory, e);
 
-	broken[0] = '\0';
-	if (rc == -ENOENT)
-		return 0;
+	if (rc == 0 || rc == -ENOENT)
+		return evidence_compare(ev, e);
 	if (rc != -EBADMSG)
 		return rc;
-	err_format(e, broken, size);
 	inventory_fini(&ev->inventory);
-	rc = evidence_set_aside(ev);
+	rc = evidence_set_aside(ev, e);
 	if (rc != 0)
 		err_set_code(e, -rc, ev->manifest, 0, NULL, "is broken and cannot be renamed: %s",
 			strerror(-rc));
@@ -179,23 +211,21 @@ evidence_load(struct evidence *ev, char *broken, size_t size, struct err *e)
 }
 
 static int
-evidence_begin_manifest(struct evidence *ev, bool *is_broken, struct err *e)
+evidence_begin_manifest(struct evidence *ev, struct err *e)
 {
 	struct chain_options options = { .key = ev->options.key, .sync = CHAIN_SYNC_EACH };
-	char broken[sizeof(struct err)], path[PATH_SIZE];
+	char path[PATH_SIZE];
 	uint64_t n_torn = 0;
-	int rc = evidence_load(ev, broken, sizeof(broken), e);
+	int rc = evidence_load(ev, e);
 
 	if (rc != 0)
 		return rc;
-	if (is_broken != NULL)
-		*is_broken = broken[0] != '\0';
 	ev->chain = chain_open(ev->manifest, &options, &n_torn, e);
 	if (ev->chain == NULL)
 		return -errno;
 	rc = evidence_recover_all(ev);
 	if (rc == 0)
-		rc = evidence_start(ev, n_torn, broken[0] != '\0' ? broken : NULL);
+		rc = evidence_start(ev, n_torn);
 	if (rc != 0)
 		return err_set_code(
 			e, -rc, ev->manifest, 0, NULL, "cannot append: %s", strerror(-rc));
@@ -203,7 +233,7 @@ evidence_begin_manifest(struct evidence *ev, bool *is_broken, struct err *e)
 }
 
 struct evidence *
-evidence_open(const struct evidence_options *options, bool *is_broken, struct err *e)
+evidence_open(const struct evidence_options *options, struct err *e)
 {
 	struct evidence *ev = calloc(1, sizeof(*ev));
 	int rc;
@@ -215,7 +245,7 @@ evidence_open(const struct evidence_options *options, bool *is_broken, struct er
 	ev->options = *options;
 	snprintf(ev->directory, sizeof(ev->directory), "%s", options->directory);
 	path_of(ev, INVENTORY_MANIFEST, ev->manifest);
-	rc = evidence_begin_manifest(ev, is_broken, e);
+	rc = evidence_begin_manifest(ev, e);
 	if (rc == 0) {
 		(void)evidence_sweep(ev, NULL); /* evidence_expire() tells what it cannot */
 		return ev;
@@ -223,6 +253,21 @@ evidence_open(const struct evidence_options *options, bool *is_broken, struct er
 	evidence_close(ev, false);
 	errno = -rc;
 	return NULL;
+}
+
+const char *
+evidence_break(const struct evidence *ev)
+{
+	return ev->broken[0] != '\0' ? ev->broken : NULL;
+}
+
+int
+evidence_get_durable_head(const struct evidence *ev, struct chain_head *out)
+{
+	if (chain_is_unsynced(ev->chain))
+		return -EAGAIN;
+	chain_get_head(ev->chain, out);
+	return 0;
 }
 
 void

@@ -20,17 +20,24 @@ struct evidence_options {
 	const char *version;           /* of the program */
 	const char *binary_sha256;     /* of it; NULL = not known */
 	const struct signing_key *key; /* private */
+	const struct chain_head *kept; /* a line that must be in the manifest; NULL = none known */
+	const char *doubt;             /* why it is not known though it should be; NULL */
 };
 
 struct evidence;
 
 /* Open the manifest of a directory (made if need be), put what a crash left into it, and a start.
  * The public key is written beside it. A manifest that does not verify is renamed to
- * manifest.jsonl.broken-N, the new one's start says so (and `*is_broken`, NULL allowed): no old
- * segment is touched any more. NULL + errno, `e` filled: EBUSY (another writer), ENOMEM, that of
- * the system. */
-struct evidence *evidence_open(
-	const struct evidence_options *options, bool *is_broken, struct err *e);
+ * manifest.jsonl.broken-N: no old segment is touched any more. One that verifies but does not hold
+ * the kept line (all of it taken away, or a tail cut off) goes on. Either way the start says so, for
+ * good. NULL + errno, `e` filled: EBUSY (another writer), ENOMEM, that of the system. */
+struct evidence *evidence_open(const struct evidence_options *options, struct err *e);
+
+/* What was wrong with the manifest when it was opened; NULL = nothing. BORROWED. */
+const char *evidence_break(const struct evidence *evidence);
+
+/* Where the manifest ends, if the disk has all of it. Returns 0 or -EAGAIN. */
+int evidence_get_durable_head(const struct evidence *evidence, struct chain_head *out);
 
 /* Puts a stop into the manifest when `is_stop`. NULL allowed. Segments must be closed before. */
 void evidence_close(struct evidence *evidence, bool is_stop);

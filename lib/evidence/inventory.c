@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define PATH_SIZE 4096
-#define HEX       "0123456789abcdef"
 
 static const char *
 text_of(const json_t *record, const char *key)
@@ -30,7 +29,7 @@ number_of(const json_t *record, const char *key)
 static int
 take_hash(char out[SHA256_TEXT_SIZE], const char *text)
 {
-	if (strlen(text) != SHA256_TEXT_SIZE - 1 || strspn(text, HEX) != SHA256_TEXT_SIZE - 1)
+	if (!sha256_is_text(text))
 		return -EBADMSG;
 	memcpy(out, text, SHA256_TEXT_SIZE);
 	return 0;
@@ -159,6 +158,17 @@ apply_to_segment(struct inventory *inventory, const char *type, const json_t *re
 	return apply_close(s, record, strcmp(type, "recover") == 0, e);
 }
 
+static int
+apply_start(struct inventory *inventory, const json_t *record)
+{
+	inventory->is_running = true;
+	if (!json_is_string(json_object_get(record, "broken")))
+		return 0;
+	if (inventory->breaks == NULL)
+		inventory->breaks = json_array();
+	return json_array_append_new(inventory->breaks, json_deep_copy(record)) == 0 ? 0 : -ENOMEM;
+}
+
 int
 inventory_apply(struct inventory *inventory, const json_t *record, const char *hash, struct err *e)
 {
@@ -172,8 +182,10 @@ inventory_apply(struct inventory *inventory, const json_t *record, const char *h
 			return apply_to_segment(inventory, type, record, e);
 	if (strcmp(type, "open") == 0)
 		return apply_open(inventory, record, hash, e);
-	if (strcmp(type, "start") == 0 || strcmp(type, "stop") == 0)
-		inventory->is_running = strcmp(type, "start") == 0;
+	if (strcmp(type, "start") == 0)
+		return apply_start(inventory, record);
+	if (strcmp(type, "stop") == 0)
+		inventory->is_running = false;
 	return 0;
 }
 
@@ -217,5 +229,6 @@ inventory_fini(struct inventory *inventory)
 		json_decref(inventory->items[i].closed);
 	}
 	free(inventory->items);
+	json_decref(inventory->breaks);
 	memset(inventory, 0, sizeof(*inventory));
 }

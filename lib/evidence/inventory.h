@@ -3,7 +3,9 @@
  * inventory: the segments of an evidence directory, by its manifest (DIRECTORY/manifest.jsonl, a
  * chain.h). Types of its lines, each with the keys given:
  *
- *     start       name version key binary torn     the daemon began; torn: bytes that a crash cut
+ *     start       name version key binary torn     the daemon began; torn: bytes that a crash cut;
+ *                 broken kept{lines,sha256}        broken: what was wrong with what it found;
+ *                                                  kept: the line that the appliance had written
  *     open        segment number opened_s policy geo generation format
  *     generation  generation policy geo            another ruleset judges from here on
  *     covered     segment bytes packets            so much is on the disk under a checkpoint: the
@@ -43,6 +45,7 @@ struct inventory {
 	size_t n;
 	uint64_t number_max;
 	bool is_running; /* a start without stop */
+	json_t *breaks;  /* starts that found one; NULL = none */
 	struct chain_head head;
 };
 

@@ -23,6 +23,7 @@
 #include <sys/types.h>
 
 #define STORE_KEPT          50
+#define STORE_FILE_MAX      (64u << 20) /* bytes of a policy or table */
 #define STORE_APPROVALS_MAX 8
 #define STORE_NOBODY        UINT32_MAX /* uid of the daemon's own deeds */
 
@@ -120,6 +121,16 @@ char *store_read_geo(const struct store *s, const char *sha256, size_t *size, st
 
 /* "confirmed" */
 const char *store_state_name(enum store_state state);
+
+/* One file of its own, also outside a store. Write `name` beside, sync, rename, sync the directory;
+ * `disk` NULL = the real one. Returns 0 or -errno: the old file is still there, or (the last sync
+ * failed) the new one. */
+int store_replace(const struct store_disk *disk, const char *directory, const char *name,
+	const void *bytes, size_t size);
+
+/* Read a regular file of at most STORE_FILE_MAX bytes, for free(); a NUL stands behind them. NULL
+ * and errno. */
+char *store_read(const char *path, size_t *size);
 
 /* A record as the object of generation.json (also what `history` shows), NEW; NULL + ENOMEM. */
 json_t *store_record_json(const struct store_record *record);

@@ -95,6 +95,8 @@ store_replace(const struct store_disk *disk, const char *directory, const char *
 	char path[STORE_PATH_SIZE], beside[STORE_PATH_SIZE];
 	int status = store_path(path, directory, name);
 
+	if (disk == NULL)
+		disk = &store_disk_real;
 	if (status == 0 && snprintf(beside, sizeof(beside), "%s/.%s.new", directory, name) >=
 				   (int)sizeof(beside))
 		status = -ENAMETOOLONG;

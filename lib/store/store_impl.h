@@ -9,7 +9,6 @@
 #include "store/store.h"
 
 #define STORE_PATH_SIZE 512
-#define STORE_FILE_MAX  (64u << 20) /* bytes of a policy or table */
 
 extern const struct store_disk store_disk_real;
 
@@ -22,11 +21,3 @@ int store_write(const struct store_disk *disk, const char *path, const void *byt
 
 /* Make what happened in a directory last. */
 int store_sync(const struct store_disk *disk, const char *directory);
-
-/* Write `name` beside, sync, rename, sync the directory. Returns 0 or -errno: the old file is
- * still there, or (the last sync failed) the new one. */
-int store_replace(const struct store_disk *disk, const char *directory, const char *name,
-	const void *bytes, size_t size);
-
-/* Read a regular file of at most STORE_FILE_MAX bytes. NULL and errno. */
-char *store_read(const char *path, size_t *size);

@@ -171,7 +171,7 @@ static void
 get_sha256(struct reading *r, const json_t *object, char out[SHA256_TEXT_SIZE])
 {
 	get_text(r, object, "sha256", out, SHA256_TEXT_SIZE);
-	if (strspn(out, "0123456789abcdef") != SHA256_TEXT_SIZE - 1)
+	if (!sha256_is_text(out))
 		fail(r, "sha256");
 }
 

@@ -189,6 +189,50 @@ def test_tampering_is_named():
               done.stdout)
 
 
+def broken_evidence(d):
+    return until("an alarm", lambda: [a for a in d.status()["alarms"] if "evidence is broken" in a])
+
+
+def test_emptied_while_it_was_down_is_told():
+    """All of it taken away, its tail cut, or the head that was kept made unreadable: the start after
+    it says so in an alarm and, for good, in the chain; a start after nothing was done does not."""
+    def empty(d):
+        shutil.rmtree(d.mirror_dir)
+        os.mkdir(d.mirror_dir)
+
+    def cut(d):
+        path = os.path.join(d.mirror_dir, "manifest.jsonl")
+        with open(path) as f:
+            lines = f.readlines()
+        with open(path, "w") as f:
+            f.writelines(lines[:-1])
+
+    def scribble(d):
+        with open(os.path.join(d.dir, "evidence.heads"), "w") as f:
+            f.write("{")
+
+    shared, settings = None, {}
+    with Network(hosts=False):
+        for deed, breaks in ((None, 0), (None, 0), (empty, 1), (None, 1), (cut, 2), (None, 2), (scribble, 3)):
+            if deed is not None:
+                deed(shared)
+            with Daemon(settings=settings) as d:
+                if shared is None:
+                    shared = d
+                    settings = {"mirror.dir": d.mirror_dir, "appliance.state_dir": d.dir}
+                if deed is not None:
+                    alarm = broken_evidence(d)[0]
+                    check("SHA-256" in alarm or "evidence.heads" in alarm, "why", alarm)
+                    check("break" in d.status()["mirror"]["evidence"], "in status", d.status())
+                    check("evidence is broken" in d.ctl("status").stdout, "for people", "")
+                else:
+                    equal(d.status()["alarms"], [], f"alarms, {breaks} breaks before")
+                equal(d.stop(), 0, "exit code")
+            found = [r for r in verify(shared, code=1 if breaks else 0) if "a break" in r.get("text", "")]
+            equal(len(found), breaks, f"breaks named {found}")
+            equal(sum("broken" in r for r in manifest(shared)), breaks, "lines of the manifest")
+
+
 def test_legal_hold():
     with Network(hosts=False), Daemon() as d, Sniffer("inside") as inside:
         mirror_some(d, inside)

@@ -225,6 +225,22 @@ test_errors_show_place_and_survive_long_text(void)
 }
 
 static void
+test_sha256_text_is_told_from_others(void)
+{
+	static const char *const others[] = { "", "ba7816bf",
+		"BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD",
+		"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015a",
+		"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad0",
+		"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015a\n" };
+	size_t i;
+
+	CU_ASSERT_TRUE(
+		sha256_is_text("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		CU_ASSERT_FALSE(sha256_is_text(others[i]));
+}
+
+static void
 test_sha256_is_the_standard_one(void)
 {
 	char text[SHA256_TEXT_SIZE];
@@ -261,5 +277,6 @@ SUITE("base",
 	{ "copies are cut between characters", test_copies_are_cut_between_characters },
 	{ "errors show place and survive long text", test_errors_show_place_and_survive_long_text },
 	{ "sha256 is the standard one", test_sha256_is_the_standard_one },
+	{ "sha256 text is told from others", test_sha256_text_is_told_from_others },
 	{ "limits start with the documented defaults",
 		test_limits_start_with_the_documented_defaults })

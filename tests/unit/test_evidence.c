@@ -47,19 +47,26 @@ set_up(void)
 	CU_ASSERT_EQUAL_FATAL(system(path), 0);
 }
 
+/* `kept`: the head that was there when it stopped, NULL = not known. */
 static struct evidence *
-start(bool *is_broken)
+start_knowing(const struct chain_head *kept)
 {
 	struct evidence_options options = {
-		.directory = place, .name = "unit", .version = "0", .key = key
+		.directory = place, .name = "unit", .version = "0", .key = key, .kept = kept
 	};
 	struct err e = { .message = "" };
-	struct evidence *ev = evidence_open(&options, is_broken, &e);
+	struct evidence *ev = evidence_open(&options, &e);
 
 	if (ev == NULL)
 		printf("%s\n", e.message);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(ev);
 	return ev;
+}
+
+static struct evidence *
+start(void)
+{
+	return start_knowing(NULL);
 }
 
 static FILE *
@@ -113,7 +120,7 @@ write_evidence(void)
 	struct evidence *ev;
 
 	set_up();
-	ev = start(NULL);
+	ev = start();
 	write_segment(ev, "a", 1, true);
 	write_segment(ev, "b", 2, true);
 	evidence_close(ev, true);
@@ -312,14 +319,14 @@ test_crash_at_any_byte_is_recovered_and_told(void)
 
 	for (size = 2000; size <= SEGMENT_BYTES; size += 1 + size % 7) {
 		set_up();
-		ev = start(NULL);
+		ev = start();
 		write_segment(ev, "a", 1, false);
 		evidence_close(ev, false); /* closes files, ends nothing */
 		snprintf(command, sizeof(command), "truncate -s %u a", size);
 		shell(command);
 		CU_ASSERT_EQUAL(audit(&r), 0);
 		CU_ASSERT_EQUAL(r.n_notes, 1);
-		ev = start(NULL);
+		ev = start();
 		s = &evidence_inventory(ev)->items[0];
 		CU_ASSERT(s->is_recovered && !s->is_damaged);
 		CU_ASSERT_EQUAL(s->covered, 2000);
@@ -338,11 +345,11 @@ test_crash_that_lost_covered_bytes_stays_named(void)
 	struct evidence *ev;
 
 	set_up();
-	ev = start(NULL);
+	ev = start();
 	write_segment(ev, "a", 1, false);
 	evidence_close(ev, false);
 	shell("truncate -s 1500 a");
-	ev = start(NULL);
+	ev = start();
 	CU_ASSERT(evidence_inventory(ev)->items[0].is_damaged);
 	evidence_close(ev, true);
 	CU_ASSERT_EQUAL(audit(NULL), -EBADMSG);
@@ -361,7 +368,7 @@ test_crash_before_the_file_is_a_note(void)
 
 	for (i = 0; i < 3; i++) {
 		set_up();
-		ev = start(NULL);
+		ev = start();
 		if (i == 0) {
 			CU_ASSERT_EQUAL(evidence_begin(ev, "a", NULL, &e), 0);
 		} else {
@@ -370,7 +377,7 @@ test_crash_before_the_file_is_a_note(void)
 		evidence_close(ev, false);
 		shell(i == 2 ? "rm -f a a.checkpoints.jsonl" : "rm -f a");
 		CU_ASSERT_EQUAL(audit(&r), i == 0 ? 0 : -EBADMSG);
-		ev = start(NULL);
+		ev = start();
 		evidence_close(ev, true);
 		CU_ASSERT_EQUAL(audit(&r), i == 0 ? 0 : -EBADMSG);
 		CU_ASSERT_EQUAL(r.n_notes, i == 0);
@@ -386,12 +393,12 @@ test_open_segment_cut_to_an_earlier_checkpoint_is_named(void)
 
 	for (i = 0; i < 2; i++) {
 		set_up();
-		ev = start(NULL);
+		ev = start();
 		write_segment(ev, "a", 1, false);
 		evidence_close(ev, false);
 		shell("truncate -s 0 a && truncate -s 0 a.checkpoints.jsonl");
 		if (i == 1) /* before the next start, or after it was recovered */
-			evidence_close(start(NULL), true);
+			evidence_close(start(), true);
 		CU_ASSERT_EQUAL(audit(NULL), -EBADMSG);
 		CU_ASSERT_PTR_NOT_NULL(strstr(finding, "first 1000 bytes"));
 	}
@@ -405,11 +412,11 @@ test_torn_checkpoint_is_told(void)
 	struct evidence *ev;
 
 	set_up();
-	ev = start(NULL);
+	ev = start();
 	write_segment(ev, "a", 1, false);
 	evidence_close(ev, false);
 	shell("truncate -s -5 a.checkpoints.jsonl");
-	ev = start(NULL);
+	ev = start();
 	s = &evidence_inventory(ev)->items[0];
 	CU_ASSERT_EQUAL(s->covered, 1000);
 	CU_ASSERT(s->claim.n_torn > 100);
@@ -423,17 +430,65 @@ static void
 test_broken_manifest_is_set_aside_not_continued(void)
 {
 	struct evidence *ev;
-	bool is_broken = false;
 
 	write_evidence();
 	shell("sed -i 2d manifest.jsonl");
-	ev = start(&is_broken);
-	CU_ASSERT_TRUE(is_broken);
+	ev = start();
+	CU_ASSERT_PTR_NOT_NULL_FATAL(evidence_break(ev));
+	CU_ASSERT_PTR_NOT_NULL(strstr(evidence_break(ev), "manifest.jsonl.broken-1"));
 	CU_ASSERT_EQUAL(evidence_inventory(ev)->n, 0);
 	CU_ASSERT_EQUAL(evidence_expire(ev, INT64_MAX, NULL), 0); /* touches nothing old */
 	evidence_close(ev, true);
 	shell("test -s manifest.jsonl.broken-1 -a -s a");
 	CU_ASSERT_EQUAL(audit(NULL), -EBADMSG);
+}
+
+/* A chain that verifies by itself, but is not the one that was there: the next start says so, in the
+ * chain for good; the one after it has nothing more to say. */
+static void
+test_chain_without_the_kept_head_is_told(void)
+{
+	static const struct {
+		const char *what, *command;
+		bool is_told;
+	} cases[] = {
+		{ "as it was", "true", false },
+		{ "torn line behind it", "printf '{' >>manifest.jsonl", false },
+		{ "all taken away", "rm -r ../evidence && mkdir ../evidence", true },
+		{ "manifest taken away", "rm manifest.jsonl a b *.checkpoints.jsonl", true },
+		{ "manifest emptied", ">manifest.jsonl; rm a b *.checkpoints.jsonl", true },
+		{ "tail cut off", "sed -i '5,$d' manifest.jsonl && rm b b.checkpoints.jsonl",
+			true },
+		{ "last line cut off", "sed -i '$d' manifest.jsonl", true },
+		{ "line in the middle taken out", "sed -i 2d manifest.jsonl", true },
+		{ "older copy put back", "cp ../old.jsonl manifest.jsonl", true },
+	};
+	struct chain_head kept;
+	struct evidence *ev;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		write_evidence();
+		shell("cp manifest.jsonl ../old.jsonl");
+		ev = start();
+		CU_ASSERT_EQUAL(evidence_get_durable_head(ev, &kept), 0);
+		evidence_close(ev, false);
+		shell(cases[i].command);
+		ev = start_knowing(&kept);
+		CU_ASSERT_EQUAL((evidence_break(ev) != NULL), cases[i].is_told);
+		kept = evidence_inventory(ev)->head;
+		evidence_close(ev, true);
+		if (cases[i].is_told)
+			shell("grep -q '\"kept\":{\"lines\":9,' manifest.jsonl");
+		ev = start_knowing(&kept);
+		CU_ASSERT_PTR_NULL(evidence_break(ev));
+		evidence_close(ev, true);
+		if ((audit(NULL) == -EBADMSG) != cases[i].is_told ||
+			(cases[i].is_told && strstr(finding, "a break") == NULL)) {
+			printf("%s: %s\n", cases[i].what, finding);
+			CU_FAIL(cases[i].what);
+		}
+	}
 }
 
 static void
@@ -444,7 +499,7 @@ test_removal_waits_for_retention_and_hold(void)
 	struct evidence *ev;
 
 	set_up();
-	ev = start(NULL);
+	ev = start();
 	write_segment(ev, "a", 1, true);
 	write_segment(ev, "b", 2, true);
 	CU_ASSERT_EQUAL(evidence_expire(ev, 0, &e), 0);
@@ -456,7 +511,7 @@ test_removal_waits_for_retention_and_hold(void)
 	shell("test -f a -a ! -e b");
 	CU_ASSERT_EQUAL(audit(&r), 0);
 	CU_ASSERT_EQUAL(r.n_removed, 1);
-	ev = start(NULL); /* a hold outlives the daemon */
+	ev = start(); /* a hold outlives the daemon */
 	CU_ASSERT_EQUAL(evidence_expire(ev, INT64_MAX, &e), 0);
 	CU_ASSERT_EQUAL(evidence_hold(ev, "a", false, "me", "closed", &e), 0);
 	CU_ASSERT_EQUAL(evidence_expire(ev, INT64_MAX, &e), 1);
@@ -475,7 +530,7 @@ test_files_left_behind_a_removal_are_a_note_and_go_at_the_next_start(void)
 	struct evidence *ev;
 
 	set_up();
-	ev = start(NULL);
+	ev = start();
 	write_segment(ev, "a", 1, true);
 	shell("cp a a.kept && cp a.checkpoints.jsonl c.kept");
 	CU_ASSERT_EQUAL(evidence_expire(ev, INT64_MAX, &e), 1);
@@ -483,7 +538,7 @@ test_files_left_behind_a_removal_are_a_note_and_go_at_the_next_start(void)
 	shell("mv a.kept a && mv c.kept a.checkpoints.jsonl");
 	CU_ASSERT_EQUAL(audit(&r), 0);
 	CU_ASSERT_EQUAL(r.n_notes, 2);
-	ev = start(NULL);
+	ev = start();
 	shell("test ! -e a -a ! -e a.checkpoints.jsonl");
 	evidence_close(ev, true);
 	CU_ASSERT_EQUAL(audit(&r), 0);
@@ -533,6 +588,7 @@ SUITE("evidence", { "what was kept verifies", test_what_was_kept_verifies },
 	{ "torn checkpoint is told", test_torn_checkpoint_is_told },
 	{ "broken manifest is set aside, not continued",
 		test_broken_manifest_is_set_aside_not_continued },
+	{ "chain without the kept head is told", test_chain_without_the_kept_head_is_told },
 	{ "removal waits for retention and hold", test_removal_waits_for_retention_and_hold },
 	{ "files left behind a removal are a note",
 		test_files_left_behind_a_removal_are_a_note_and_go_at_the_next_start },

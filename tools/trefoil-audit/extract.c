@@ -9,8 +9,7 @@
 #include <string.h>
 
 struct arguments {
-	struct options options;
-	struct selection selection;
+	struct query query; /* first: it is handed around */
 	const char *output;
 };
 
@@ -33,15 +32,11 @@ parse(int key, char *arg, struct argp_state *state)
 	struct arguments *a = state->input;
 
 	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &a->options;
-		state->child_inputs[1] = &a->selection;
-		return 0;
 	case 'o':
 		a->output = arg;
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return query_parse(key, arg, state);
 	}
 }
 
@@ -94,8 +89,9 @@ on_block(void *context, const struct packet *p, struct err *e)
 }
 
 static int
-extract(struct arguments *a)
+extract(struct query *q)
 {
+	const struct arguments *a = (const struct arguments *)q;
 	struct extraction x = { .out = stdout };
 	struct err e = { .message = "" };
 	int rc;
@@ -104,16 +100,16 @@ extract(struct arguments *a)
 		x.out = fopen(a->output, "wex");
 	if (x.out == NULL) {
 		err_set(&e, a->output, 0, NULL, "cannot be written: %s", strerror(errno));
-		return fail(&e, -errno);
+		return tool_fail(&e, -errno);
 	}
-	rc = walk(&a->options, &a->selection, on_block, &x, &e);
+	rc = walk(&q->options, &q->selection, on_block, &x, &e);
 	if (fflush(x.out) != 0 && rc == 0)
 		rc = err_set_code(&e, errno, "output", 0, NULL, "%s", strerror(errno));
 	if (x.out != stdout)
 		fclose(x.out);
 	free(x.head);
 	if (rc != 0)
-		return fail(&e, rc);
+		return tool_fail(&e, rc);
 	fprintf(stderr, "%" PRIu64 " packets of %" PRIu64 " segments\n", x.n_packets, x.n_segments);
 	return EXIT_DONE;
 }
@@ -121,18 +117,10 @@ extract(struct arguments *a)
 int
 command_extract(int argc, char **argv)
 {
-	static const struct argp_child children[] = { { &options_argp, 0, NULL, 0 },
-		{ &selection_argp, 0, "Which packets:", 1 }, { 0 } };
 	static const struct argp argp = { option_list, parse, "DIRECTORY",
 		"Write mirrored packets as pcapng, with their annotations. Run verify first.",
-		children, NULL, NULL };
-	struct arguments a = { .selection.asn = -1 };
-	int code;
+		query_children, NULL, NULL };
+	struct arguments a = { .query.options.json = false };
 
-	argp_parse(&argp, argc, argv, 0, NULL, &a);
-	code = options_load(&a.options);
-	if (code == EXIT_DONE)
-		code = extract(&a);
-	options_fini(&a.options);
-	return code;
+	return query_run(&argp, &a.query, extract, argc, argv);
 }

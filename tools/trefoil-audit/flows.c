@@ -11,8 +11,7 @@
 enum format { FORMAT_TABLE, FORMAT_CSV, FORMAT_JSON };
 
 struct arguments {
-	struct options options;
-	struct selection selection;
+	struct query query; /* first: it is handed around */
 	enum format format;
 	bool is_all;
 };
@@ -45,10 +44,6 @@ parse(int key, char *arg, struct argp_state *state)
 	struct arguments *a = state->input;
 
 	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &a->options;
-		state->child_inputs[1] = &a->selection;
-		return 0;
 	case KEY_CSV:
 		a->format = FORMAT_CSV;
 		return 0;
@@ -56,7 +51,7 @@ parse(int key, char *arg, struct argp_state *state)
 		a->is_all = true;
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return query_parse(key, arg, state);
 	}
 }
 
@@ -134,7 +129,7 @@ print_json(const struct flow *f, const char *source, const char *destination)
 {
 	char first[TIME_SIZE], last[TIME_SIZE];
 
-	json_print(json_pack("{s:s, s:s, s:i, s:s, s:s, s:I, s:I, s:o, s:I, s:s, s:s, s:s}",
+	tool_print_json(json_pack("{s:s, s:s, s:i, s:s, s:s, s:I, s:I, s:o, s:I, s:s, s:s, s:s}",
 		"source", source, "destination", destination, "protocol", (int)f->key.protocol,
 		"first", time_format(f->first_ns, first), "last", time_format(f->last_ns, last),
 		"packets", (json_int_t)f->n_packets, "bytes", (json_int_t)f->n_bytes, "country",
@@ -164,7 +159,7 @@ print_flow(const struct arguments *a, const struct flow *f)
 
 	flow_key_format(&f->key, true, source);
 	flow_key_format(&f->key, false, destination);
-	if (a->options.json)
+	if (a->query.options.json)
 		print_json(f, source, destination);
 	else if (a->format == FORMAT_CSV)
 		print_csv(f, source, destination);
@@ -179,7 +174,7 @@ print_flow(const struct arguments *a, const struct flow *f)
 static void
 print_header(const struct arguments *a)
 {
-	if (a->options.json)
+	if (a->query.options.json)
 		return;
 	if (a->format == FORMAT_CSV)
 		puts("source,destination,protocol,first,last,packets,bytes,country,asn,verdict,"
@@ -191,11 +186,12 @@ print_header(const struct arguments *a)
 }
 
 static int
-show(struct arguments *a)
+show(struct query *q)
 {
+	const struct arguments *a = (const struct arguments *)q;
 	struct flows flows = { .a = a };
 	struct err e = { .message = "" };
-	int rc = walk(&a->options, &a->selection, on_block, &flows, &e), code;
+	int rc = walk(&q->options, &q->selection, on_block, &flows, &e), code;
 	size_t i;
 
 	print_header(a);
@@ -203,26 +199,18 @@ show(struct arguments *a)
 		print_flow(a, flows.items[i]);
 	tdestroy(flows.tree, free);
 	free(flows.items);
-	code = finish();
-	return rc != 0 ? fail(&e, rc) : code;
+	code = tool_finish();
+	return rc != 0 ? tool_fail(&e, rc) : code;
 }
 
 int
 command_flows(int argc, char **argv)
 {
-	static const struct argp_child children[] = { { &options_argp, 0, NULL, 0 },
-		{ &selection_argp, 0, "Which packets:", 1 }, { 0 } };
 	static const struct argp argp = { option_list, parse, "DIRECTORY",
 		"Records of what was stopped: addresses and ports, first and last packet, packets, "
 		"bytes, country, ASN and rule.",
-		children, NULL, NULL };
-	struct arguments a = { .selection.asn = -1 };
-	int code;
+		query_children, NULL, NULL };
+	struct arguments a = { .query.options.json = false };
 
-	argp_parse(&argp, argc, argv, 0, NULL, &a);
-	code = options_load(&a.options);
-	if (code == EXIT_DONE)
-		code = show(&a);
-	options_fini(&a.options);
-	return code;
+	return query_run(&argp, &a.query, show, argc, argv);
 }

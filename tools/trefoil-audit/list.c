@@ -29,7 +29,7 @@ print_json(const struct inventory_segment *s)
 		(int)s->is_held, "sha256", s->claim.sha256, "opened", s->opened);
 
 	json_object_set_new(o, "closed", s->closed != NULL ? json_incref(s->closed) : json_null());
-	json_print(o);
+	tool_print_json(o);
 }
 
 static void
@@ -73,6 +73,6 @@ command_list(int argc, char **argv)
 	}
 	inventory_fini(&inventory);
 	options_fini(&o);
-	code = finish();
-	return rc != 0 ? fail(&e, rc) : code;
+	code = tool_finish();
+	return rc != 0 ? tool_fail(&e, rc) : code;
 }

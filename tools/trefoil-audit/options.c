@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Options, errors and output that the sub-commands share. */
+/* Options that the sub-commands share. */
 #include "trefoil_audit.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 
@@ -53,59 +49,13 @@ options_load(struct options *o)
 	if (o->key_path == NULL)
 		return EXIT_DONE;
 	o->key = signing_key_load_public(o->key_path, &e);
-	return o->key != NULL ? EXIT_DONE : fail(&e, -errno);
+	return o->key != NULL ? EXIT_DONE : tool_fail(&e, -errno);
 }
 
 void
 options_fini(struct options *o)
 {
 	signing_key_free(o->key);
-}
-
-int
-fail(const struct err *e, int rc)
-{
-	char text[sizeof(*e) + 64];
-
-	progress(NULL);
-	fprintf(stderr, "trefoil-audit: %s\n", err_format(e, text, sizeof(text)));
-	return rc == -EACCES || rc == -EPERM ? EXIT_NOT_PERMITTED : EXIT_REFUSED;
-}
-
-int
-finish(void)
-{
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return EXIT_DONE;
-	fprintf(stderr, "trefoil-audit: cannot write to standard output: %s\n", strerror(errno));
-	return EXIT_REFUSED;
-}
-
-void
-progress(const char *format, ...)
-{
-	va_list args;
-
-	if (!isatty(STDERR_FILENO))
-		return;
-	fputs("\r\033[K", stderr);
-	if (format != NULL) {
-		va_start(args, format);
-		vfprintf(stderr, format, args);
-		va_end(args);
-	}
-	fflush(stderr);
-}
-
-void
-json_print(json_t *object)
-{
-	char *line = json_dumps(object, JSON_COMPACT);
-
-	if (line != NULL)
-		puts(line);
-	free(line);
-	json_decref(object);
 }
 
 const char *

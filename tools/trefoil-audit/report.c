@@ -5,29 +5,12 @@
 #include <inttypes.h>
 #include <string.h>
 
-struct arguments {
-	struct options options;
-	struct selection selection;
-};
-
 struct report {
 	uint64_t n_packets, n_bytes, n_kept, first_ns, last_ns;
 	json_t *by; /* {"verdicts":{name:{packets,bytes}},..} */
 };
 
 static const char *const kinds[] = { "verdicts", "reasons", "countries", "rules" };
-
-static error_t
-parse(int key, char *arg, struct argp_state *state)
-{
-	struct arguments *a = state->input;
-
-	if (key != ARGP_KEY_INIT)
-		return ARGP_ERR_UNKNOWN;
-	state->child_inputs[0] = &a->options;
-	state->child_inputs[1] = &a->selection;
-	return 0;
-}
 
 static void
 add(json_t *o, const char *key, json_int_t n)
@@ -124,44 +107,36 @@ print_text(const struct report *r, const json_t *lost)
 }
 
 static int
-show(struct arguments *a)
+show(struct query *q)
 {
 	struct report r = { .by = json_pack("{s:{}, s:{}, s:{}, s:{}}", "verdicts", "reasons",
 				    "countries", "rules") };
 	struct err e = { .message = "" };
 	json_t *lost;
-	int rc = walk(&a->options, &a->selection, on_block, &r, &e), code, lost_rc;
+	int rc = walk(&q->options, &q->selection, on_block, &r, &e), code, lost_rc;
 
-	lost = losses(&a->options, &e, &lost_rc);
-	if (a->options.json) {
+	lost = losses(&q->options, &e, &lost_rc);
+	if (q->options.json) {
 		json_object_set(r.by, "lost", lost);
 		json_object_set_new(r.by, "packets", json_integer((json_int_t)r.n_packets));
 		json_object_set_new(r.by, "bytes", json_integer((json_int_t)r.n_bytes));
-		json_print(json_incref(r.by));
+		tool_print_json(json_incref(r.by));
 	} else {
 		print_text(&r, lost);
 	}
 	json_decref(lost);
 	json_decref(r.by);
-	code = finish();
-	return rc != 0 ? fail(&e, rc) : code;
+	code = tool_finish();
+	return rc != 0 ? tool_fail(&e, rc) : code;
 }
 
 int
 command_report(int argc, char **argv)
 {
-	static const struct argp_child children[] = { { &options_argp, 0, NULL, 0 },
-		{ &selection_argp, 0, "Which packets:", 1 }, { 0 } };
-	static const struct argp argp = { NULL, parse, "DIRECTORY",
+	static const struct argp argp = { NULL, query_parse, "DIRECTORY",
 		"Sums over the evidence by verdict, reason, country and rule, and what was lost.",
-		children, NULL, NULL };
-	struct arguments a = { .selection.asn = -1 };
-	int code;
+		query_children, NULL, NULL };
+	struct query q = { .options.json = false };
 
-	argp_parse(&argp, argc, argv, 0, NULL, &a);
-	code = options_load(&a.options);
-	if (code == EXIT_DONE)
-		code = show(&a);
-	options_fini(&a.options);
-	return code;
+	return query_run(&argp, &q, show, argc, argv);
 }

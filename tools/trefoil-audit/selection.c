@@ -267,10 +267,10 @@ walk(const struct options *o, const struct selection *s, packet_fn *fn, void *co
 		if (segment->is_removed || segment->is_missing ||
 			(s->segment != NULL && strcmp(s->segment, segment->claim.name) != 0))
 			continue;
-		progress("%s", segment->claim.name);
+		tool_progress("%s", segment->claim.name);
 		rc = walk_segment(o->directory, segment, s, fn, context, e);
 	}
-	progress(NULL);
+	tool_progress(NULL);
 	inventory_fini(&inventory);
 	return rc;
 }

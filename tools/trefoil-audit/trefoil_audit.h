@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * trefoil-audit: what its sub-commands share: exit codes, options, walking over the evidence.
+ * trefoil-audit: what its sub-commands share: options, walking over the evidence.
  * Threads: one.
- * Source: exit codes of the interfaces page: 0 done, 1 refused, 2 usage, 4 not permitted.
  */
 #pragma once
 
 #include "evidence/audit.h"
 #include "mirror/capture_reader.h"
 #include "mirror/flow_key.h"
+#include "tool.h"
 
-#include <argp.h>
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
-
-enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_NOT_PERMITTED = 4 };
 
 /* What several sub-commands take, as an argp child; its input is a struct options. */
 struct options {
@@ -38,6 +34,19 @@ struct selection {
 	int64_t asn;         /* -1 = any */
 };
 extern const struct argp selection_argp;
+
+/* A sub-command over packets: its arguments begin with a struct query, which is the input of its argp.
+ * That has query_children, and query_parse() as its parser or called by it for what it does not know. */
+struct query {
+	struct options options;
+	struct selection selection;
+};
+extern const struct argp_child query_children[];
+error_t query_parse(int key, char *arg, struct argp_state *state);
+
+/* Parse, load the key, answer. Returns an exit code. `q` zeroed. */
+typedef int query_fn(struct query *q);
+int query_run(const struct argp *argp, struct query *q, query_fn *answer, int argc, char **argv);
 
 /* The annotation of a packet. Texts are not NUL-terminated. */
 struct text {
@@ -69,21 +78,7 @@ int walk(const struct options *o, const struct selection *s, packet_fn *fn, void
 /* Check the audit log of commands `path`; `head` must be in it, NULL = none. Returns an exit code. */
 int verify_log(const struct options *o, const char *path, const char *head);
 
-/* A sub-command; argv[0] is "trefoil-audit NAME". Returns an exit code. */
-typedef int command_fn(int argc, char **argv);
-command_fn command_list, command_verify, command_extract, command_flows, command_report;
-
-/* Print an error as "trefoil-audit: ..." and give its exit code; `rc` is a negative errno. */
-int fail(const struct err *e, int rc);
-
-/* Flush stdout. Returns EXIT_DONE, or EXIT_REFUSED after printing why. */
-int finish(void);
-
-/* Progress on a terminal, nothing in a pipe; NULL wipes the line. */
-void progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* Print and free: one line. */
-void json_print(json_t *object);
+tool_command_fn command_list, command_verify, command_extract, command_flows, command_report;
 
 /* "2026-11-24T22:15:00.123456Z" to `buf`. Returns `buf`. */
 #define TIME_SIZE 40

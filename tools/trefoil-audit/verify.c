@@ -64,7 +64,7 @@ on_progress(void *context, uint64_t bytes)
 	struct run *r = context;
 
 	r->done += bytes;
-	progress("%3.0f %%  %" PRIu64 " of %" PRIu64 " MiB",
+	tool_progress("%3.0f %%  %" PRIu64 " of %" PRIu64 " MiB",
 		r->total > 0 ? 100.0 * (double)r->done / (double)r->total : 100.0, r->done >> 20,
 		r->total >> 20);
 }
@@ -77,9 +77,9 @@ on_found(void *context, const struct audit_finding *f)
 	const struct run *r = context;
 	const char *name = f->s != NULL ? f->s->claim.name : INVENTORY_MANIFEST;
 
-	progress(NULL);
+	tool_progress(NULL);
 	if (r->a->options.json)
-		json_print(json_pack("{s:s, s:s, s:I, s:I, s:s}", "segment", name, "finding",
+		tool_print_json(json_pack("{s:s, s:s, s:I, s:I, s:s}", "segment", name, "finding",
 			kinds[f->kind], "bytes",
 			(json_int_t)(f->found != NULL ? f->found->bytes : 0), "packets",
 			(json_int_t)(f->found != NULL ? f->found->n_packets : 0), "text", f->text));
@@ -92,8 +92,8 @@ static void
 print_sum(const struct arguments *a, const struct audit_result *r, bool is_good)
 {
 	if (a->options.json) {
-		json_print(json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:{s:I, s:s}, s:b}", "ok",
-			(int)is_good, "segments", (json_int_t)r->n_segments, "removed",
+		tool_print_json(json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:{s:I, s:s}, s:b}",
+			"ok", (int)is_good, "segments", (json_int_t)r->n_segments, "removed",
 			(json_int_t)r->n_removed, "broken", (json_int_t)r->n_broken, "notes",
 			(json_int_t)r->n_notes, "bytes", (json_int_t)r->n_bytes, "packets",
 			(json_int_t)r->n_packets, "head", "lines", (json_int_t)r->head.n_lines,
@@ -125,11 +125,11 @@ verify(struct arguments *a)
 	struct err e = { .message = "" };
 	int rc = audit_directory(a->options.directory, &options, &result, &e), code;
 
-	progress(NULL);
+	tool_progress(NULL);
 	if (rc != 0 && result.n_broken == 0)
-		return fail(&e, rc);
+		return tool_fail(&e, rc);
 	print_sum(a, &result, rc == 0);
-	code = finish();
+	code = tool_finish();
 	return rc != 0 ? EXIT_REFUSED : code;
 }
 

@@ -16,7 +16,7 @@ static void
 print_finding(const struct run *r, uint64_t line, bool is_broken, const char *text)
 {
 	if (r->o->json)
-		json_print(json_pack("{s:s, s:I, s:s, s:s}", "file", r->path, "line",
+		tool_print_json(json_pack("{s:s, s:I, s:s, s:s}", "file", r->path, "line",
 			(json_int_t)line, "finding", is_broken ? "broken" : "note", "text", text));
 	else
 		printf("%-6s  %s:%" PRIu64 ": %s\n", is_broken ? "BROKEN" : "note", r->path, line,
@@ -32,7 +32,7 @@ on_note(void *context, uint64_t line, const char *text)
 static void
 print_object(const struct run *r, const struct command_log_sum *s, bool is_good)
 {
-	json_print(json_pack(
+	tool_print_json(json_pack(
 		"{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:{s:I, s:s}, s:b}", "ok",
 		(int)is_good, "commands", (json_int_t)s->n_commands, "refused",
 		(json_int_t)s->n_refused, "not_permitted", (json_int_t)s->n_not_permitted, "events",
@@ -74,10 +74,10 @@ verify_log(const struct options *o, const char *path, const char *head)
 	int rc = command_log_verify(path, &check, on_note, &run, &sum, &e), code;
 
 	if (rc != 0 && rc != -EBADMSG)
-		return fail(&e, rc);
+		return tool_fail(&e, rc);
 	if (rc != 0)
 		print_finding(&run, e.line, true, e.message);
 	print_sum(&run, &sum, rc == 0);
-	code = finish();
+	code = tool_finish();
 	return rc != 0 ? EXIT_REFUSED : code;
 }

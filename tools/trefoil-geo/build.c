@@ -112,7 +112,7 @@ input_read(struct geo_build *b, const struct input *in, struct err *e)
 
 	if (source < 0)
 		return source;
-	progress("reading %s", in->path);
+	tool_progress("reading %s", in->path);
 	if (in->kind == INPUT_OVERLAY)
 		return geo_import_overlay(b, in->path, source, e);
 	return geo_import_file(
@@ -161,7 +161,7 @@ table_build(const struct arguments *a, struct err *e, int *rc)
 		geo_build_free(b);
 		return NULL;
 	}
-	progress("merging");
+	tool_progress("merging");
 	t = geo_build_seal(b);
 	if (t == NULL)
 		*rc = err_set_code(e, ENOMEM, NULL, 0, NULL, "out of memory");
@@ -180,17 +180,17 @@ command_build(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
 	dated = epoch_read(&epoch, &e);
 	if (dated < 0)
-		return fail(&e, dated);
+		return tool_fail(&e, dated);
 	t = table_build(&a, &e, &rc);
 	if (t == NULL)
-		return fail(&e, rc);
+		return tool_fail(&e, rc);
 	if (dated == 1)
 		t->built_at = epoch;
-	progress("compressing");
+	tool_progress("compressing");
 	rc = geo_save(t, a.out, &e);
-	progress(NULL);
+	tool_progress(NULL);
 	if (rc == 0)
 		info_print(t, a.out, a.options.json);
 	geo_free(t);
-	return rc == 0 ? finish() : fail(&e, rc);
+	return rc == 0 ? tool_finish() : tool_fail(&e, rc);
 }

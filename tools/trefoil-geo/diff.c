@@ -311,7 +311,7 @@ print_json(const struct arguments *a, struct geo_table *const t[2], const struct
 		json_array_append_new(countries, pair_json(&pairs[i]));
 	for (i = 0; i < listed(a, c->n); i++)
 		json_array_append_new(changes, change_json(&c->items[i]));
-	json_print(json_pack("{sososososOsO}", "a", table_json(a->path[0], t[0]), "b",
+	tool_print_json(json_pack("{sososososOsO}", "a", table_json(a->path[0], t[0]), "b",
 		table_json(a->path[1], t[1]), "ipv4", total_json(&totals[0], "addresses"), "ipv6",
 		total_json(&totals[1], "nets"), "countries", countries, "changes", changes));
 	json_decref(changes);
@@ -484,7 +484,7 @@ command_diff(int argc, char **argv)
 	t[0] = table_load(a.path[0], &code);
 	t[1] = t[0] != NULL ? table_load(a.path[1], &code) : NULL;
 	if (t[1] != NULL)
-		code = diff(&a, t) == 0 ? finish() : fail(&e, -ENOMEM);
+		code = diff(&a, t) == 0 ? tool_finish() : tool_fail(&e, -ENOMEM);
 	geo_free(t[0]);
 	geo_free(t[1]);
 	return code;

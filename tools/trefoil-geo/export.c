@@ -45,7 +45,7 @@ print_json(const char *first, const char *last, const struct geo_origin *o)
 	json_object_set_new(object, "first", json_string(first));
 	json_object_set_new(object, "last", json_string(last));
 	json_set_origin(object, o);
-	json_print(object);
+	tool_print_json(object);
 }
 
 static void export(const struct geo_table *t, bool json)
@@ -81,5 +81,5 @@ command_export(int argc, char **argv)
 		return code;
 	export(t, o.json);
 	geo_free(t);
-	return finish();
+	return tool_finish();
 }

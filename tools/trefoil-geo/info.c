@@ -126,7 +126,7 @@ print_json(const struct geo_table *t, const struct counts *c, const char *path)
 	for (i = 1; i < t->n_sources; i++)
 		json_array_append_new(sources, json_string(t->sources[i]));
 	time_format(t->built_at, when, sizeof(when));
-	json_print(json_pack("{sssIsssssIsIsIsIsIsIsIsIsIso}", "table", path, "size",
+	tool_print_json(json_pack("{sssIsssssIsIsIsIsIsIsIsIsIso}", "table", path, "size",
 		(json_int_t)file_size(path), "sha256", t->sha256, "built_at", when, "age_days",
 		(json_int_t)age_days(t), "ranges4", (json_int_t)t->n_ranges4, "ranges6",
 		(json_int_t)t->n_ranges6, "prefixes4", (json_int_t)c->prefixes4, "prefixes6",
@@ -185,5 +185,5 @@ command_info(int argc, char **argv)
 		return code;
 	info_print(t, o.table != NULL ? o.table : geo_default_path(), o.json);
 	geo_free(t);
-	return finish();
+	return tool_finish();
 }

@@ -104,7 +104,7 @@ print_json(const struct geo_table *t, const struct ip_addr *ip, const struct ans
 	json_object_set_new(object, "sources", sources_json(t, a->origin));
 	if (a->origin->n_dissents > 0)
 		json_object_set_new(object, "disagree", disagree_json(t, a->origin));
-	json_print(object);
+	tool_print_json(object);
 }
 
 static void
@@ -215,7 +215,7 @@ command_lookup(int argc, char **argv)
 	t = table_load(a.options.table, &code);
 	if (t != NULL) {
 		lookup(t, &a);
-		code = finish();
+		code = tool_finish();
 	}
 	geo_free(t);
 	free(a.addresses);

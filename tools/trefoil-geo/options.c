@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Options and errors that the sub-commands share. */
+/* Options that the sub-commands share. */
 #include "trefoil_geo.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 static error_t
 parse(int key, char *arg, struct argp_state *state)
@@ -53,16 +49,6 @@ table_parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-int
-fail(const struct err *e, int rc)
-{
-	char text[sizeof(*e) + 64];
-
-	progress(NULL);
-	fprintf(stderr, "trefoil-geo: %s\n", err_format(e, text, sizeof(text)));
-	return rc == -EACCES || rc == -EPERM ? EXIT_NOT_PERMITTED : EXIT_REFUSED;
-}
-
 struct geo_table *
 table_load(const char *path, int *code)
 {
@@ -70,31 +56,6 @@ table_load(const char *path, int *code)
 	struct geo_table *t = geo_load(path != NULL ? path : geo_default_path(), &e);
 
 	if (t == NULL)
-		*code = fail(&e, -errno);
+		*code = tool_fail(&e, -errno);
 	return t;
-}
-
-int
-finish(void)
-{
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return EXIT_DONE;
-	fprintf(stderr, "trefoil-geo: cannot write to standard output: %s\n", strerror(errno));
-	return EXIT_REFUSED;
-}
-
-void
-progress(const char *format, ...)
-{
-	va_list args;
-
-	if (!isatty(STDERR_FILENO))
-		return;
-	fputs("\r\033[K", stderr);
-	if (format != NULL) {
-		va_start(args, format);
-		vfprintf(stderr, format, args);
-		va_end(args);
-	}
-	fflush(stderr);
 }

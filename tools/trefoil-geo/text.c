@@ -3,7 +3,6 @@
 #include "trefoil_geo.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static bool
@@ -29,15 +28,4 @@ json_set_origin(json_t *object, const struct geo_origin *o)
 		object, "country", country_is_known(o) ? json_stringn(o->country, 2) : json_null());
 	json_object_set_new(object, "asn", json_integer(o->asn));
 	json_object_set_new(object, "as_name", json_string(o->as_name));
-}
-
-void
-json_print(json_t *object)
-{
-	char *line = json_dumps(object, JSON_COMPACT);
-
-	if (line != NULL)
-		puts(line);
-	free(line);
-	json_decref(object);
 }

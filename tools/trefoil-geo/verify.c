@@ -35,13 +35,13 @@ verify(const struct geo_table *t, const struct arguments *a, const char *path)
 	struct err e = { 0 };
 
 	if (a->sha256 != NULL && strcasecmp(a->sha256, t->sha256) != 0)
-		return fail(&e,
+		return tool_fail(&e,
 			err_set(&e, path, 0, "sha256", "is %s, expected %s", t->sha256, a->sha256));
 	if (a->options.json)
-		json_print(json_pack("{sssbss}", "table", path, "ok", 1, "sha256", t->sha256));
+		tool_print_json(json_pack("{sssbss}", "table", path, "ok", 1, "sha256", t->sha256));
 	else
 		printf("%s: ok, sha256 %s\n", path, t->sha256);
-	return finish();
+	return tool_finish();
 }
 
 int
