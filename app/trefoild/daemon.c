@@ -43,6 +43,18 @@ daemon_log(const char *format, ...)
 	fprintf(stderr, "trefoild: %s\n", text);
 }
 
+void
+daemon_log_errors(const struct err_list *errors)
+{
+	char text[1024];
+	unsigned int i;
+
+	for (i = 0; i < errors->n; i++)
+		daemon_log("%s", err_format(&errors->items[i], text, sizeof(text)));
+	if (errors->n_found > errors->n)
+		daemon_log("and %u more errors", errors->n_found - errors->n);
+}
+
 int
 daemon_listen(struct daemon *d, daemon_event_fn *hear, void *context)
 {

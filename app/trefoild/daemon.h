@@ -132,3 +132,6 @@ void daemon_watch(struct daemon *d);
 
 /* One line on standard error, for the journal. */
 void daemon_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A line each. */
+void daemon_log_errors(const struct err_list *errors);

@@ -192,7 +192,10 @@ def test_without_mirror():
         until("all frames", lambda: d.counters()["rx"]["packets"] == 5)
         c = d.counters()
         equal(c["forwarded"]["packets"], 3, "forwarded")
-        equal(c["mirror"]["enabled"], False, "mirror")
+        without = {"enabled": False, "written": 0, "lost": c["mirrored"]["packets"], "queued": 0,
+                   "segment": None, "segments": 0, "failing": False}
+        check(without["lost"] > 0, "the policy mirrors", c)
+        equal((c["mirror"], d.status()["mirror"]), (without, without), "mirror")
         until("an alarm", lambda: any("mirror" in a for a in d.status()["alarms"]))
         d.ctl("mirror", "rotate", code=1)
 
