@@ -126,6 +126,17 @@ open_key(struct custody *c, struct err *e)
 	return c->key != NULL ? 0 : -errno;
 }
 
+/* A directory that only has to be made is no reason to forward nothing. */
+static int
+make_directory(const char *path, struct err *e)
+{
+	if (mkdir(path, 0750) == 0 || errno == EEXIST)
+		return 0;
+	return err_set_code(e, errno, path, 0, "[mirror] dir",
+		"cannot be made: %s: make it, and give it to the user of the daemon",
+		strerror(errno));
+}
+
 static int64_t
 clock_offset(void)
 {
@@ -147,6 +158,8 @@ custody_open(const struct custody_options *options, struct err *e)
 	pthread_mutex_init(&c->lock, NULL);
 	digest_of_binary(c->binary_sha256);
 	rc = open_key(c, e);
+	if (rc == 0)
+		rc = make_directory(c->options.directory, e);
 	if (rc == 0)
 		rc = open_evidence(c, e);
 	if (rc == 0)
