@@ -165,6 +165,17 @@ load_kept(struct custody *c, struct err *e)
 	return 0;
 }
 
+/* A directory that only has to be made is no reason to forward nothing. */
+static int
+make_directory(const char *path, struct err *e)
+{
+	if (mkdir(path, 0750) == 0 || errno == EEXIST)
+		return 0;
+	return err_set_code(e, errno, path, 0, "[mirror] dir",
+		"cannot be made: %s: make it, and give it to the user of the daemon",
+		strerror(errno));
+}
+
 static int64_t
 clock_offset(void)
 {
@@ -186,6 +197,8 @@ custody_open(const struct custody_options *options, struct err *e)
 	pthread_mutex_init(&c->lock, NULL);
 	digest_of_binary(c->binary_sha256);
 	rc = open_key(c, e);
+	if (rc == 0)
+		rc = make_directory(c->options.directory, e);
 	if (rc == 0)
 		rc = load_kept(c, e);
 	if (rc == 0)

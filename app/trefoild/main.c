@@ -9,6 +9,7 @@
 #include "access.h"
 #include "audit_log.h"
 #include "change.h"
+#include "check.h"
 #include "commands.h"
 #include "crash.h"
 #include "daemon.h"
@@ -44,7 +45,7 @@
 
 struct options {
 	const char *settings;
-	bool is_check;
+	bool is_check, is_json;
 };
 
 enum option_key { OPTION_CHECK = 256 };
@@ -53,6 +54,7 @@ static const struct argp_option argp_options[] = {
 	{ "config", 'c', "FILE", 0, "Settings (default: " TREFOIL_SYSCONFDIR "/trefoild.ini)", 0 },
 	{ "check", OPTION_CHECK, NULL, 0,
 		"Check settings, policy and geo table, print what is wrong, and end", 0 },
+	{ "json", 'j', NULL, 0, "With --check: print one JSON object on one line", 0 },
 	{ 0 },
 };
 
@@ -67,6 +69,14 @@ parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_CHECK:
 		o->is_check = true;
+		return 0;
+	case 'j':
+		o->is_json = true;
+		return 0;
+	case ARGP_KEY_END:
+		if (o->is_json && !o->is_check)
+			argp_error(state, "--json is for --check: ask a running daemon with "
+					  "`trefoilctl --json status'");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -89,31 +99,6 @@ log_error(const struct err *e)
 	char text[1024];
 
 	daemon_log("%s", err_format(e, text, sizeof(text)));
-}
-
-/* --check: everything that can be known without ports. */
-static int
-check(const struct settings *settings)
-{
-	struct err_list errors = { .n = 0 };
-	struct policy *policy = policy_load(settings->policy, &errors);
-	struct geo_table *geo = geo_load(settings->geo_table, err_list_next(&errors));
-	int status = policy != NULL && geo != NULL ? 0 : -EINVAL;
-	struct err e;
-
-	if (geo != NULL && errors.n_found-- == errors.n) /* room for an error that did not come */
-		errors.n--;
-	if (minimise_check_filter(settings->mirror_filter, &e) != 0) {
-		log_error(&e);
-		status = -EINVAL;
-	}
-	if (status != 0)
-		daemon_log_errors(&errors);
-	else
-		printf("settings, policy %s and geo table are good\n", policy->name);
-	policy_free(policy);
-	geo_free(geo);
-	return status;
 }
 
 /* The memory of a worker is taken by its own core, so that it lies on that core's NUMA node. */
@@ -520,17 +505,14 @@ main(int argc, char **argv)
 	(void)mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
 	argp_err_exit_status = CONTROL_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	if (options.is_check)
+		return exit_status(check_files(options.settings, options.is_json));
 	settings = settings_load(options.settings, &errors);
 	if (settings == NULL) {
 		int saved = errno;
 
 		daemon_log_errors(&errors);
 		return exit_status(saved == EACCES ? -EACCES : -EINVAL);
-	}
-	if (options.is_check) {
-		status = check(settings);
-		free(settings);
-		return exit_status(status);
 	}
 	d.settings = settings;
 	crash_watch();

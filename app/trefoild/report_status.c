@@ -119,6 +119,19 @@ sum_rings(const struct daemon *d, uint64_t (*get)(const struct mirror_ring *))
 	return sum;
 }
 
+/* Without [mirror] dir what the policy mirrors is lost, and counted so. */
+static json_t *
+no_mirror_json(const struct daemon *d)
+{
+	uint64_t lost = 0;
+	unsigned int i;
+
+	for (i = 0; i < d->n_workers; i++)
+		lost += stats_read(&d->workers[i].stats.mirror_lost).packets;
+	return json_pack("{s:b, s:i, s:I, s:i, s:n, s:i, s:b}", "enabled", 0, "written", 0, "lost",
+		(json_int_t)lost, "queued", 0, "segment", "segments", 0, "failing", 0);
+}
+
 /* Offered is read last: what goes on meanwhile counts as queued. */
 static json_t *
 mirror_json(struct daemon *d)
@@ -129,7 +142,7 @@ mirror_json(struct daemon *d)
 	json_t *o;
 
 	if (d->writer == NULL)
-		return json_pack("{s:b}", "enabled", 0);
+		return no_mirror_json(d);
 	writer_status(d->writer, &s);
 	s.causes[CUSTODY_RING] = sum_rings(d, mirror_ring_lost);
 	for (i = 0; i < CUSTODY_CAUSES; i++)

@@ -163,7 +163,7 @@ load_table(struct daemon *d)
 	if (d->geo == NULL)
 		d->geo = geo_ref_load(d->settings->geo_table, err_list_next(&errors));
 	if (d->geo == NULL)
-		log_errors(&errors);
+		daemon_log_errors(&errors);
 }
 
 static bool

@@ -5,7 +5,7 @@ _trefoild()
 	local cur=${COMP_WORDS[COMP_CWORD]}
 
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "--config --check --help --usage --version" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "--config --check --json --help --usage --version" -- "$cur")
 		return
 	fi
 	mapfile -t COMPREPLY < <(compgen -f -- "$cur")

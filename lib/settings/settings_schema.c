@@ -165,7 +165,8 @@ static const struct schema_key mirror_keys[] = {
 	{ .name = "dir",
 		.type = SCHEMA_PATH,
 		TEXT_AT(mirror_dir),
-		.help = "directory of the capture files; without it nothing is copied" },
+		.help = "directory of the capture files, made if it is missing; without this key "
+			"nothing is copied" },
 	{ .name = "format",
 		.type = SCHEMA_WORD,
 		.words = format_words,

@@ -277,6 +277,20 @@ def test_doctor_refuses_bad_settings():
     run("trefoilctl", "doctor", "extra", want=USAGE)
 
 
+def test_doctor_is_of_the_machine_that_it_runs_on():
+    for args in (["-H", "ssh://alice@border", "doctor"], ["doctor", "--host", "ssh://alice@border"]):
+        out, err = run("trefoilctl", *args, want=USAGE)
+        assert "ssh ssh://alice@border trefoilctl doctor" in err and not out, (out, err)
+
+
+def test_help_says_which_arguments_may_be_missing():
+    listed = run("trefoilctl", "--help")[0]
+    for text in ("geo       ACTION [TABLE] ", "mirror    ACTION [SEGMENT] ", "push      POLICY "):
+        assert text in listed, listed
+    assert "geo [OPTION...] ACTION [TABLE]\n" in run("trefoilctl", "geo", "--help")[0]
+    assert "TABLE is missing" in run("trefoilctl", "geo", "push", want=USAGE)[1]
+
+
 def test_daemon_check_finds_bad_settings_before_they_are_used():
     settings = ("[appliance]\nname = x\ngeo_table = %s\npolicy = %s\n[eal]\nhugepages = no\n"
                 "vdev = net_tap0\nvdev = net_tap1\n[wire w]\ninside = net_tap0\n"
@@ -285,9 +299,18 @@ def test_daemon_check_finds_bad_settings_before_they_are_used():
     paths = (os.path.join(here, table()), os.path.join(here, write("p.ini", POLICY)))
     out, _ = run("trefoild", "--check", "-c", write("d.ini", settings % paths))
     assert "good" in out
+    told = json.loads(run("trefoild", "--check", "--json", "-c", "d.ini")[0])
+    assert (told["ok"], told["name"], told["policy"]["name"]) == (True, "x", "cli"), told
+    geo = json.loads(run("trefoil-geo", "info", "--json", "t.tgt")[0])
+    assert told["geo"]["sha256"] == geo["sha256"], (told, geo)
+    run("trefoild", "--json", "-c", "d.ini", want=USAGE)
     _, err = run("trefoild", "--check", "-c",
                  write("e.ini", settings % paths + "quees = 2\n"), want=REFUSED)
     assert "e.ini:12" in err and "queues" in err, err
+    out, err = run("trefoild", "--check", "--json", "-c", "e.ini", want=REFUSED)
+    told = json.loads(out)
+    assert (told["ok"], told["exit"], told["errors"][0]["line"]) == (False, REFUSED, 12), told
+    assert "e.ini:12" in err, err
     _, err = run("trefoild", "--check", "-c",
                  write("f.ini", settings % ("/none.tgt", paths[1])), want=REFUSED)
     assert "/none.tgt" in err, err

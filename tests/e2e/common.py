@@ -63,3 +63,16 @@ def write(name, text):
     with open(path, "wb") as f:
         f.write(text if isinstance(text, bytes) else text.encode())
     return path
+
+
+def lay_over(place):
+    """What is written there from now on is on the test's tmpfs, and seen by nobody else."""
+    if os.path.ismount(place):
+        return
+    parts = [f"{WORK}/over{place}/{part}" for part in ("upper", "work")]
+    for part in parts:
+        os.makedirs(part)
+    done = run("mount", "-t", "overlay", "overlay", "-o",
+               f"lowerdir={place},upperdir={parts[0]},workdir={parts[1]}", place, code=None)
+    if done.returncode != 0:
+        raise Skip(f"no overlay can be mounted over {place}: {done.stderr.strip()}")

@@ -25,7 +25,8 @@ import traceback
 
 from captures import read_pcap, read_pcapng, write_pcap  # noqa: F401
 from common import (DONE, NOT_PERMITTED, PATIENCE, REFUSED, ROOT, UNREACHABLE,  # noqa: F401
-                    USAGE, WORK, Failure, Skip, check, equal, program, run, until, write)
+                    USAGE, WORK, Failure, Skip, check, equal, lay_over, program, run, until,
+                    write)
 from daemon import Daemon, conserved  # noqa: F401
 from frames import (MAC_IN, MAC_OUT, addresses_of, arp, checksum, ethernet,  # noqa: F401
                     frame4, frame6, ip4, ip6, lldp, udp)

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 
 from e2e import (CN, IE, ROOT, US, WORK, Daemon, Failure, Network, Skip, Sniffer, check, equal,
-                 frame4, main, make_geo, program, run, udp, until)
+                 frame4, lay_over, main, make_geo, program, run, udp, until)
 
 BLOCK = re.compile(r"^```\n(.*?)^```\n", re.M | re.S)
 MARKS = re.compile(r"((?:^; [^\n]*\n)+)\Z", re.M)
@@ -75,19 +75,6 @@ def follow(name, blocks, folder):
     print(f"         {name}: {counts['run']} blocks executed, {counts['file']} files, "
           f"{counts['host']} not executed: they need a NIC or a booted system")
     check(counts["run"] > counts["host"], "most are executed", counts)
-
-
-def lay_over(place):
-    """What is written there from now on is on the test's tmpfs, and seen by nobody else."""
-    if os.path.ismount(place):
-        return
-    parts = [f"{WORK}/over{place}/{part}" for part in ("upper", "work")]
-    for part in parts:
-        os.makedirs(part)
-    done = run("mount", "-t", "overlay", "overlay", "-o",
-               f"lowerdir={place},upperdir={parts[0]},workdir={parts[1]}", place, code=None)
-    if done.returncode != 0:
-        raise Skip(f"no overlay can be mounted over {place}: {done.stderr.strip()}")
 
 
 def prepare(name):

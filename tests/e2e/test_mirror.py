@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 
-from e2e import (CN, IE, IE6, US, US6, Daemon, Network, Skip, Sniffer, check,
+from e2e import (CN, IE, IE6, REFUSED, US, US6, WORK, Daemon, Network, Skip, Sniffer, check,
                  equal, ethernet, frame4, frame6, main, ping, program, read_pcap, read_pcapng, run,
                  udp, until)
 
@@ -192,9 +192,24 @@ def test_without_mirror():
         until("all frames", lambda: d.counters()["rx"]["packets"] == 5)
         c = d.counters()
         equal(c["forwarded"]["packets"], 3, "forwarded")
-        equal(c["mirror"]["enabled"], False, "mirror")
+        without = {"enabled": False, "written": 0, "lost": c["mirrored"]["packets"], "queued": 0,
+                   "segment": None, "segments": 0, "failing": False}
+        check(without["lost"] > 0, "the policy mirrors", c)
+        equal((c["mirror"], d.status()["mirror"]), (without, without), "mirror")
         until("an alarm", lambda: any("mirror" in a for a in d.status()["alarms"]))
         d.ctl("mirror", "rotate", code=1)
+
+
+def test_its_directory_is_made():
+    path = os.path.join(WORK, "new-evidence")
+    with Network(hosts=False), Daemon(settings={"mirror.dir": path}) as d, Sniffer("inside") as inside:
+        equal(os.stat(path).st_mode & 0o777, 0o750, "mode")
+        inside.send(frame4(CN))
+        until("the copy", lambda: d.status()["mirror"]["written"] == 1)
+    with Network(hosts=False):
+        d = Daemon(settings={"mirror.dir": "/nowhere/evidence"})
+        done = run(program("trefoild"), "-c", d.ini, code=REFUSED)
+        check("/nowhere/evidence: [mirror] dir: cannot be made" in done.stderr, "why", done.stderr)
 
 
 def test_room_again_ends_the_alarm():

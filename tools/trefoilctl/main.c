@@ -42,7 +42,7 @@ struct command {
 	const struct argp_option *options;
 	command_fn *run;
 	const char *const *words; /* that the argument may be, NULL = any */
-	const char *second;       /* argument behind it, NULL = none */
+	const char *second;       /* argument behind it, of some actions only; NULL = none */
 	bool is_optional;         /* the argument may be missing */
 };
 
@@ -143,7 +143,7 @@ static const struct command commands[] = {
 		command_diff, NULL, NULL, true },
 	{ "push", "POLICY", "check a policy and make it the running one", push_options,
 		command_push, NULL },
-	{ "shadow", "[status|drop]", "what `push --shadow' would change so far; end it", NULL,
+	{ "shadow", "[status|drop]", "what `push --shadow' would change so far; drop it", NULL,
 		command_shadow, shadow_actions, NULL, true },
 	{ "promote", NULL, "make what `push --shadow' pushed the running one", promote_options,
 		command_promote, NULL },
@@ -158,22 +158,20 @@ static const struct command commands[] = {
 		true },
 	{ "status", NULL, "what runs: policy, data, wires, workers, mirror", NULL, command_status,
 		NULL },
-	{ "counters", NULL, "frames by reason and country, or by something else", counters_options,
+	{ "counters", NULL, "frames by reason and country; --by others", counters_options,
 		command_counters, NULL },
-	{ "doctor", NULL, "what this machine lacks, and what mends it; no daemon needed",
-		doctor_options, command_doctor, NULL },
+	{ "doctor", NULL, "what this machine lacks, and what mends it", doctor_options,
+		command_doctor, NULL },
 	{ "explain", "[ADDRESS]", "what happens to a packet, and by which rule", explain_options,
 		command_explain, NULL, NULL, true },
 	{ "geo", "ACTION", "diff or push a TABLE; reload, rollback, status", geo_options,
 		command_geo, geo_actions, "TABLE", false },
-	{ "relay", NULL, "carry the protocol over standard input and output, for --host", NULL,
-		command_relay, NULL },
-	{ "mirror", "ACTION",
-		"status, list of segments, rotate; hold or release a SEGMENT (legal hold)",
-		mirror_options, command_mirror, mirror_actions, "SEGMENT", false },
-	{ "top", NULL, "live screen of rates by country, AS, reason and worker", NULL, command_top,
+	{ "relay", NULL, "the far end of --host, over standard streams", NULL, command_relay,
 		NULL },
-	{ "watch", NULL, "events as they happen: pushes, links, alarms, losses", watch_options,
+	{ "mirror", "ACTION", "status, list, rotate; hold or release a SEGMENT", mirror_options,
+		command_mirror, mirror_actions, "SEGMENT", false },
+	{ "top", NULL, "live screen: by country, AS, reason, worker", NULL, command_top, NULL },
+	{ "watch", NULL, "events as they happen: pushes, links, alarms", watch_options,
 		command_watch, NULL },
 };
 
@@ -296,6 +294,11 @@ check_arguments(const struct parsing *p, const struct argp_state *state)
 		argp_error(state, "%s is missing", c->second);
 	if (p->line.second != NULL && !takes_second(p->line.argument))
 		argp_error(state, "'%s' is one argument too many", p->line.second);
+	if (c->run == command_doctor && p->line.host != NULL)
+		argp_error(state,
+			"doctor looks at the machine that it runs on, so --host is not for it: "
+			"ssh %s trefoilctl doctor",
+			p->line.host);
 	if (p->line.is_shadow && (p->line.message != NULL || p->line.confirm_within_s > 0))
 		argp_error(state, "--shadow stands alone: give these to promote");
 	if (c->run == command_explain)
@@ -446,11 +449,17 @@ parse_program(int key, char *value, struct argp_state *state)
 	return 0;
 }
 
-/* Characters in front of the second argument. */
-static size_t
-help_width(const struct command *c)
+/* What stands behind the command's name, for free(): "", "POLICY", "ACTION [TABLE]". NULL = no memory. */
+static char *
+describe_arguments(const struct command *c)
 {
-	return (c->argument != NULL ? strlen(c->argument) : 0) + (c->second != NULL);
+	char *text;
+
+	if (asprintf(&text, "%s%s%s%s", c->argument != NULL ? c->argument : "",
+		    c->second != NULL ? " [" : "", c->second != NULL ? c->second : "",
+		    c->second != NULL ? "]" : "") < 0)
+		return NULL;
+	return text;
 }
 
 /* The list of commands for --help. */
@@ -467,11 +476,13 @@ help_program(int key, const char *text, void *input)
 	if (out == NULL)
 		return NULL;
 	fprintf(out, "Commands:\n");
-	for (i = 0; i < N(commands); i++)
-		fprintf(out, "  %-9s %s%s%-*s %s\n", commands[i].name,
-			commands[i].argument != NULL ? commands[i].argument : "",
-			commands[i].second != NULL ? " " : "", (int)(14 - help_width(&commands[i])),
-			commands[i].second != NULL ? commands[i].second : "", commands[i].what);
+	for (i = 0; i < N(commands); i++) {
+		char *arguments = describe_arguments(&commands[i]);
+
+		fprintf(out, "  %-9s %-16s %s\n", commands[i].name,
+			arguments != NULL ? arguments : "", commands[i].what);
+		free(arguments);
+	}
 	fprintf(out, "\n`trefoilctl COMMAND --help' shows the options of a command. "
 		     "Exit codes: 0 done, 1 refused, 2 usage, 3 daemon unreachable, "
 		     "4 not permitted, 5 warnings of doctor.");
@@ -492,9 +503,8 @@ parse_line(struct parsing *p, int argc, char **argv)
 
 	argp_parse(&program, argc, argv, ARGP_IN_ORDER, NULL, p);
 	command.options = p->command->options;
-	if (asprintf(&arguments, "%s%s%s", p->command->argument != NULL ? p->command->argument : "",
-		    p->command->second != NULL ? " " : "",
-		    p->command->second != NULL ? p->command->second : "") < 0)
+	arguments = describe_arguments(p->command);
+	if (arguments == NULL)
 		exit(CONTROL_REFUSED);
 	command.args_doc = arguments;
 	command.doc = p->command->what;
