@@ -181,6 +181,8 @@ change_propose(struct daemon *d, const struct change *change, uint32_t *number, 
 	int status = may_propose(d, change, errors);
 
 	if (status == 0)
+		status = enact_make_room(d, errors);
+	if (status == 0)
 		status = complete(d, change, &text, errors);
 	if (status != 0)
 		return status;
@@ -253,8 +255,10 @@ enact_approved(struct daemon *d, struct store_record *record, struct err_list *e
 	struct geo_ref *geo;
 	struct enact_text text;
 	struct generation *g;
-	int status = change_read(d, record, &text, &geo, errors);
+	int status = enact_make_room(d, errors);
 
+	if (status == 0)
+		status = change_read(d, record, &text, &geo, errors);
 	if (status != 0)
 		return status;
 	set_judging(record);

@@ -28,8 +28,8 @@ enact_text_free(const struct enact_text *text)
 
 /* Each generation that a reader may still see takes the memory of a whole ruleset. Where pushes come
  * in a row, a moment is all that the readers need. */
-static int
-make_room(struct daemon *d, struct err_list *errors)
+int
+enact_make_room(struct daemon *d, struct err_list *errors)
 {
 	const struct timespec pause = { .tv_nsec = 1000000 };
 	unsigned int n_waiting = publisher_reclaim(d->publisher), n_pauses = 0;
@@ -54,7 +54,8 @@ enact_compile(struct daemon *d, uint32_t number, const struct enact_text *text, 
 	struct policy *policy;
 	struct generation *g;
 
-	if (make_room(d, errors) != 0 || room_check(d, geo->table, err_list_next(errors)) != 0)
+	(void)publisher_reclaim(d->publisher);
+	if (room_check(d, geo->table, err_list_next(errors)) != 0)
 		return NULL;
 	if (errors != NULL)
 		errors->n = errors->n_found = 0;

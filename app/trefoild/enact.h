@@ -18,6 +18,10 @@ struct enact_text {
 /* Of a copy that belongs to the caller. */
 void enact_text_free(const struct enact_text *text);
 
+/* Wait a moment while too many older generations cannot be freed. What protects the border (a rollback,
+ * old data) does without. Returns 0 or -EBUSY. */
+int enact_make_room(struct daemon *d, struct err_list *errors);
+
 /* Parse, compile and verify generation `number`. NULL: `errors` says what to do; nothing changed. */
 struct generation *enact_compile(struct daemon *d, uint32_t number, const struct enact_text *text,
 	struct geo_ref *geo, struct err_list *errors);

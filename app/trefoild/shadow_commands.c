@@ -23,9 +23,15 @@ static int
 compile(struct daemon *d, const char *text, size_t size, const char *name, struct err_list *errors)
 {
 	const struct enact_text source = { text, size, name };
-	struct generation *g = enact_compile(d, 0, &source, d->geo, errors);
+	struct generation *g;
 	struct candidate *c;
+	int status;
 
+	shadow_reclaim(d->shadow);
+	status = enact_make_room(d, errors);
+	if (status != 0)
+		return status;
+	g = enact_compile(d, 0, &source, d->geo, errors);
 	if (g == NULL)
 		return -EINVAL;
 	c = candidate_new(g, d->n_workers, publisher_get(d->publisher)->number);

@@ -130,6 +130,8 @@ static const char *
 chain_advice(int error)
 {
 	switch (error) {
+	case ELOOP:
+		return "is a symbolic link: put the directory elsewhere, not the file";
 	case EBUSY:
 		return "another process writes it";
 	case EBADMSG:
@@ -157,7 +159,7 @@ chain_open(const char *path, const struct chain_options *options, uint64_t *n_to
 	memcpy(chain->head.hash, options->start != NULL ? options->start : CHAIN_START,
 		SHA256_TEXT_SIZE);
 	chain->options.start = NULL;
-	chain->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	chain->fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
 	rc = chain->fd < 0 ? -errno : chain_begin(chain);
 	if (rc == 0) {
 		if (n_torn != NULL)

@@ -4,13 +4,14 @@
 the same through a real sshd. Groups and users are those that every Debian has."""
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import tempfile
 
-from e2e import (DONE, KP, NOT_PERMITTED, POLICY, REFUSED, UNREACHABLE, WORK, Daemon, Network,
-                 Skip, check, equal, main, ping, program, run, until)
+from e2e import (DONE, KP, NOT_PERMITTED, POLICY, REFUSED, ROOT, UNREACHABLE, WORK, Daemon,
+                 Network, Skip, check, equal, main, ping, program, run, until)
 
 OPERATORS, APPROVERS, AUDITORS, VIEWERS = "audio", "video", "games", "news"
 ACCESS = {"access.operators": OPERATORS, "access.approvers": APPROVERS,
@@ -72,6 +73,55 @@ def test_roles():
                     equal(done.returncode, NOT_PERMITTED, f"{name}: {command}")
                     check("trefoild.ini" in done.stderr, "says what to do", done.stderr)
         equal(d.status()["policy"]["pushed_by"], "uid 2006", "who")
+
+
+ASK = """
+import json, socket, sys
+for request in json.loads(sys.argv[2]):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(sys.argv[1])
+        s.sendall(json.dumps(request).encode() + b"\\n")
+        answer = json.loads(s.makefile().readline())
+        print(0 if answer["ok"] else answer["exit"])
+"""
+
+
+def test_every_command_by_its_own_name():
+    """What trefoilctl would not send; a command that is new must be put in here."""
+    anybody, operator = "operator approver auditor viewer", "operator"
+    may = {"status": anybody, "counters": anybody, "diff": anybody, "explain": anybody,
+           "history": anybody, "show": anybody, "shadow": anybody, "watch": anybody,
+           "push": operator, "confirm": operator, "rollback": operator, "shadow-push": operator,
+           "shadow-drop": operator, "promote": operator, "approve": "approver",
+           "mirror": "operator auditor", "geo": operator}
+    actions = {"mirror": ("", "status", "rotate", "list", "hold", "release", "x"),
+               "geo": ("", "push", "reload", "rollback", "x", "Status")}
+    requests, allowed = [], []
+    for name, roles in may.items():
+        for action in actions.get(name, ("", "status")):
+            requests.append({"command": name, "action": action})
+            allowed.append(roles)
+    requests += [{"command": "geo", "action": "status"}, {"command": "geo", "action": ["status"]},
+                 {"command": ["status"], "action": "status"}, {"command": "push\0", "text": POLICY},
+                 {"command": "geo", "action": "status\0x"}]
+    allowed += [anybody, operator, None, None, None]
+    with open(os.path.join(ROOT, "app/trefoild/commands.c")) as f:
+        equal(sorted(re.findall(r'^\t\{ "(.*?)",', f.read(), re.M)), sorted(may), "the commands")
+    with Network(hosts=False), Daemon(settings=ACCESS) as d:
+        people = {"operator": Person(d, 2001, OPERATORS), "approver": Person(d, 2002, APPROVERS),
+                  "auditor": Person(d, 2003, AUDITORS), "viewer": Person(d, 2004, VIEWERS)}
+        before = d.ask("show")["generation"]
+        for name in ("viewer", "auditor", "approver", "operator"):
+            person = people[name]
+            done = run("/usr/bin/python3", "-c", ASK, d.socket, json.dumps(requests),
+                       user=person.uid, group=65534, extra_groups=person.groups)
+            for request, roles, code in zip(requests, allowed, done.stdout.split(), strict=True):
+                if roles is None:
+                    check(code != "0", f"{name}: {request}", code)
+                else:
+                    equal(code != "4", name in roles.split(), f"{name} may {request}: {code}")
+            if name != "operator":
+                equal(d.ask("show")["generation"], before, f"nothing changed by {name}")
 
 
 def test_groups_that_do_not_exist():

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 
-from e2e import (IE, KP, POLICY, Daemon, Network, Sniffer, check, conserved, equal, frame4, ip4, main,
+from e2e import (IE, KP, POLICY, Daemon, Network, Skip, Sniffer, check, conserved, equal, frame4, ip4, main,
                  ping, run, udp, until, within)
 from watching import Watch
 
@@ -194,6 +194,25 @@ def test_nothing_of_before_a_flap_passes_after_a_push():
                                                      for f in outside.poll()) >= i)
         equal([f[30:34] for f in outside.frames].count(ip4(KP)[16:20]), 0,
               "frames that are not approved any more")
+        equal(conserved(d.counters()), None, "conservation")
+
+
+def test_a_queue_of_the_kernel_that_is_full_holds_nobody_up():
+    """net_af_packet waits in poll() for a place in its ring, for ever, where frames go through a
+    queueing discipline that takes no more; by default they go past it."""
+    with Network(hosts=False), Daemon() as d, Sniffer("inside") as inside, \
+            Sniffer("outside") as outside:
+        done = run("tc", "qdisc", "add", "dev", "out0", "root", "tbf", "rate", "1kbit", "burst", "2kb",
+                   "limit", "1000000000", code=None)
+        if done.returncode != 0:
+            raise Skip(f"no token bucket in this kernel: {done.stderr.strip()}")
+        for _ in range(100):  # more than the ring of 8192 holds
+            received = d.counters()["rx"]["packets"]
+            inside.send(*[frame4(IE, udp(bytes(1200)))] * 100)
+            until("they are received", lambda: d.counters()["rx"]["packets"] >= received + 100)
+        outside.send(frame4(IE))
+        equal(inside.take(1), [frame4(IE)], "the other direction")
+        check(d.status()["workers"][0]["still_ms"] < 1000, "the worker goes round")
         equal(conserved(d.counters()), None, "conservation")
 
 

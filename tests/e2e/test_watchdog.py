@@ -11,8 +11,8 @@ import socket
 import subprocess
 import time
 
-from e2e import (IE, ROOT, US, WORK, Daemon, Failure, Network, Skip, Sniffer, check, equal, frame4, main, program,
-                 run, until)
+from e2e import (IE, REFUSED, ROOT, US, WORK, Daemon, Failure, Network, Skip, Sniffer, check, equal, frame4, main,
+                 program, run, until)
 
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -191,6 +191,19 @@ def test_restart_with_the_full_table():
               f"prefixes: " + ", ".join(f"{t:.2f} s (CPU {cpu:.2f} s)" for t, cpu in times))
         check(min(times)[0] < limit, f"under {limit} s", times)
         check(min(cpu for _, cpu in times) < 1.5, "under 1.5 s of CPU", times)
+
+
+def test_a_rollback_waits_for_no_worker():
+    """Pushes are refused while nothing that was retired can be freed; going back is not."""
+    with Network(hosts=False), Daemon() as d:
+        with Hung(worker_thread(d.process.pid)[0]):
+            for _ in range(15):
+                d.ctl("push", d.policy_path)
+            d.ctl("push", d.policy_path, "--confirm-within", "2s")
+            until("the rollback", lambda: d.status()["generation"] == 18)
+            done = d.ctl("push", d.policy_path, code=REFUSED)
+            check("older generations cannot be freed" in done.stderr, "a push", done.stderr)
+        until("a push", lambda: d.ctl("push", d.policy_path, code=None).returncode == 0)
 
 
 def answers_of(client):

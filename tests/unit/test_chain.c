@@ -385,6 +385,31 @@ test_private_key_is_for_its_owner_only(void)
 }
 
 static void
+test_no_other_file_is_written(void)
+{
+	struct chain_options options = { .key = NULL };
+	char other[300], buf[8] = "";
+	struct chain_head head;
+	struct err e = { 0 };
+	FILE *f;
+
+	fresh(key, &head);
+	options.key = key;
+	snprintf(other, sizeof(other), "%s/other", directory);
+	write_all(other, "victim", 6);
+	unlink(path);
+	CU_ASSERT_EQUAL_FATAL(symlink(other, path), 0);
+	CU_ASSERT_PTR_NULL(chain_open(path, &options, NULL, &e));
+	CU_ASSERT_EQUAL(errno, ELOOP);
+	CU_ASSERT_PTR_NOT_NULL(strstr(e.message, "symbolic link"));
+	f = fopen(other, "r");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	CU_ASSERT_EQUAL(fread(buf, 1, sizeof(buf), f), 6);
+	fclose(f);
+	unlink(path);
+}
+
+static void
 test_tidies_up(void)
 {
 	char command[128];
@@ -406,4 +431,5 @@ SUITE("chain", { "appended lines verify", test_appended_lines_verify },
 	{ "bad files are refused", test_bad_files_are_refused },
 	{ "one writer at a time", test_one_writer_at_a_time },
 	{ "private key is for its owner only", test_private_key_is_for_its_owner_only },
+	{ "no other file is written", test_no_other_file_is_written },
 	{ "tidies up", test_tidies_up })
