@@ -137,22 +137,26 @@ put_common(struct annotator *a, const struct mirror_note *note)
 	return length;
 }
 
+/* Two digits at a time: half the divisions. */
+static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+			    "25262728293031323334353637383940414243444546474849"
+			    "50515253545556575859606162636465666768697071727374"
+			    "75767778798081828384858687888990919293949596979899";
+
 /* " key=123" at `at`; returns its end. */
 static char *
 put_number(char *at, const char *key, size_t key_length, uint64_t value)
 {
-	char digits[20];
-	unsigned int n = 0;
+	char digits[20], *first = digits + sizeof(digits);
 
 	memcpy(at, key, key_length);
 	at += key_length;
-	do {
-		digits[n++] = (char)('0' + value % 10);
-		value /= 10;
-	} while (value != 0);
-	while (n > 0)
-		*at++ = digits[--n];
-	return at;
+	for (; value >= 100; value /= 100)
+		first = memcpy(first - 2, pairs + 2 * (value % 100), 2);
+	first = memcpy(first - 2, pairs + 2 * value, 2);
+	first += value < 10;
+	memcpy(at, first, (size_t)(digits + sizeof(digits) - first));
+	return at + (digits + sizeof(digits) - first);
 }
 
 #define PUT_NUMBER(at, key, value) put_number(at, key, sizeof(key) - 1, value)

@@ -51,10 +51,11 @@ struct mirror_ring {
 	_Atomic uint64_t offered_at[MIRROR_INTERFACES_MAX], lost_at[MIRROR_INTERFACES_MAX];
 	uint32_t dropped_at[MIRROR_INTERFACES_MAX]; /* since the last copy that was not */
 
-	/* the writer's */
+	/* the writer's; of it the worker reads the tail, again and again while there is no room */
 	alignas(CACHE_LINE) _Atomic uint64_t tail;
-	uint64_t head_seen; /* end of what this drain takes */
-	uint64_t taken;     /* done with up to here; told to the worker now and then */
+	alignas(CACHE_LINE) uint64_t tail_told; /* the same */
+	uint64_t head_seen;                     /* end of what this drain takes */
+	uint64_t taken; /* done with up to here; told to the worker now and then */
 
 	alignas(CACHE_LINE) uint8_t data[];
 };
@@ -65,6 +66,10 @@ static_assert(offsetof(struct mirror_ring, tail) % CACHE_LINE == 0 &&
 		      offsetof(struct mirror_ring, tail) / CACHE_LINE >
 			      offsetof(struct mirror_ring, n_lost) / CACHE_LINE,
 	"the writer's line");
+static_assert(offsetof(struct mirror_ring, tail_told) % CACHE_LINE == 0 &&
+		      offsetof(struct mirror_ring, tail_told) / CACHE_LINE >
+			      offsetof(struct mirror_ring, tail) / CACHE_LINE,
+	"what the worker does not read");
 static_assert(offsetof(struct mirror_ring, data) % CACHE_LINE == 0, "the data's lines");
 
 static size_t
@@ -239,6 +244,7 @@ mirror_ring_lost_at(const struct mirror_ring *ring, unsigned int interface)
 static void
 mirror_ring_give_back(struct mirror_ring *ring)
 {
+	ring->tail_told = ring->taken;
 	atomic_store_explicit(&ring->tail, ring->taken, memory_order_release);
 }
 
@@ -246,7 +252,7 @@ static void
 mirror_ring_take(struct mirror_ring *ring, size_t size)
 {
 	ring->taken += size;
-	if (ring->taken - atomic_load_explicit(&ring->tail, memory_order_relaxed) >= GIVE_BACK)
+	if (ring->taken - ring->tail_told >= GIVE_BACK)
 		mirror_ring_give_back(ring);
 }
 
