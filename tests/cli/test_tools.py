@@ -202,7 +202,7 @@ def test_replay_reads_raw_ip_cooked_and_loopback():
     policy = write("p.ini", POLICY)
     for link, data in cases.items():
         write("k.pcap", capture(data, link=link))
-        out, _ = run("trefoil-replay", "-g", table(), "-p", policy, "--json", "k.pcap")
+        out, _ = run("trefoil-replay", "-g", table(), "-p", policy, "-j", "k.pcap")
         assert json.loads(out)["deciding"] == "1.0.1.1", (link, out)
 
 

@@ -25,13 +25,7 @@ struct options {
 	bool is_json, is_summary;
 };
 
-enum option_key {
-	OPTION_DIRECTION = 256,
-	OPTION_WRITE_PASS,
-	OPTION_WRITE_MIRROR,
-	OPTION_SUMMARY,
-	OPTION_JSON
-};
+enum option_key { OPTION_DIRECTION = 256, OPTION_WRITE_PASS, OPTION_WRITE_MIRROR, OPTION_SUMMARY };
 
 static const struct argp_option argp_options[] = {
 	{ "geo", 'g', "TABLE", 0, "Geo table (default: the installed one)", 0 },
@@ -44,7 +38,7 @@ static const struct argp_option argp_options[] = {
 		"Write the frames that would be mirrored, annotated (.pcap: classic, else pcapng)",
 		0 },
 	{ "summary", OPTION_SUMMARY, NULL, 0, "Print totals instead of a line per packet", 0 },
-	{ "json", OPTION_JSON, NULL, 0, "Print JSON, one object per line", 0 },
+	{ "json", 'j', NULL, 0, "Print JSON, one object per line", 0 },
 	{ 0 },
 };
 
@@ -85,7 +79,7 @@ parse_option(int key, char *arg, struct argp_state *state)
 	case OPTION_SUMMARY:
 		o->is_summary = true;
 		return 0;
-	case OPTION_JSON:
+	case 'j':
 		o->is_json = true;
 		return 0;
 	case ARGP_KEY_ARG:
