@@ -96,12 +96,15 @@ def test_watch_ends_with_the_daemon():
 
 
 class Screen:
-    """A program on a terminal of tmux."""
+    """A program on a terminal of tmux. Each has a server of its own: one that ends may still hold its
+    socket when the next one comes."""
+    n_screens = 0
 
     def __init__(self, command, columns=80, rows=24, env=None):
         if shutil.which("tmux") is None:
             raise Skip("'tmux' is missing: tools/install-deps test")
-        self.socket = os.path.join(WORK, "tmux")
+        Screen.n_screens += 1
+        self.socket = os.path.join(WORK, f"tmux{Screen.n_screens}")
         words = " ".join(f"{k}={v}" for k, v in (env or {}).items())
         self.tmux("-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(rows),
                   f"env {words} {command}; echo EXIT $?; read line")
