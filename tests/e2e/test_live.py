@@ -144,6 +144,7 @@ def tunnel(kind, *arguments):
                         run("ip", "address", "add", f"{address}/32", "dev", "lo")
                     else:
                         run("ip", "route", "add", address, "via", "10.88.0.2")
+        until("the tunnel is up", lambda: ping("10.88.0.2", wait=1) == 1)
         equal(ping("10.88.0.2", 3), 3, "through the tunnel")
         equal(ping("20.1.7.7", 3), 3, "through the tunnel to IE")
         before = d.counters()["countries"].get("CN", {"dropped": 0})["dropped"]
