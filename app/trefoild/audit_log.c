@@ -12,11 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LOG_FILE COMMAND_LOG_FILE
 #define KEY_FILE "evidence.key"
 #define PUB_FILE "evidence.pub"
+
+/* Lines a minute about those who may not do what they tried: they must not be able to fill the disk. */
+#define NOT_PERMITTED_MAX 60u
 
 struct state {
 	uint32_t generation;
@@ -29,6 +33,9 @@ struct audit_log {
 	struct chain *chain; /* NULL while it cannot be opened */
 	struct state before;
 	uint64_t n_missing; /* lines that could not be written */
+	time_t minute;      /* of NOT_PERMITTED_MAX */
+	unsigned int n_not_permitted;
+	uint64_t n_untold; /* beyond it since the last line */
 };
 
 static void
@@ -86,6 +93,13 @@ open_chain(struct audit_log *log, struct err *e)
 	return 0;
 }
 
+static void
+add_count(json_t *record, const char *key, uint64_t n)
+{
+	if (n > 0)
+		json_object_set_new(record, key, json_integer((json_int_t)n));
+}
+
 static int
 open_and_append(struct audit_log *log, json_t *record, struct err *e)
 {
@@ -95,9 +109,8 @@ open_and_append(struct audit_log *log, json_t *record, struct err *e)
 		json_decref(record);
 		return status != 0 ? status : -ENOMEM;
 	}
-	if (log->n_missing > 0 && json_object_set_new(record, "missing_before",
-					  json_integer((json_int_t)log->n_missing)) != 0)
-		status = -ENOMEM;
+	add_count(record, "missing_before", log->n_missing);
+	add_count(record, "not_permitted_before", log->n_untold);
 	status = chain_append(log->chain, record);
 	if (status != 0)
 		err_set_code(e, -status, LOG_FILE, 0, NULL, "%s", strerror(-status));
@@ -135,7 +148,7 @@ append(struct audit_log *log, json_t *record)
 	struct err e = { .line = 0 };
 
 	if (open_and_append(log, record, &e) == 0) {
-		log->n_missing = 0;
+		log->n_missing = log->n_untold = 0;
 		publish_head(log);
 		daemon_alarm_clear(log->d, ALARM_AUDIT);
 		return;
@@ -178,6 +191,23 @@ arguments_json(const json_t *request)
 	return arguments;
 }
 
+/* One more by somebody who may not: is there a line for it? If not it is counted in the next one. */
+static bool
+is_told(struct audit_log *log)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (now.tv_sec / 60 != log->minute) {
+		log->minute = now.tv_sec / 60;
+		log->n_not_permitted = 0;
+	}
+	if (log->n_not_permitted++ < NOT_PERMITTED_MAX)
+		return true;
+	log->n_untold++;
+	return false;
+}
+
 static const char *
 outcome_of(const json_t *response)
 {
@@ -200,13 +230,16 @@ audit_log_command(struct audit_log *log, const struct control_peer *peer, const 
 {
 	const json_t *error = json_array_get(json_object_get(response, "errors"), 0);
 	struct store_person who = change_peer(peer);
+	const char *outcome = outcome_of(response);
 
+	if (strcmp(outcome, "not-permitted") == 0 && !is_told(log))
+		return;
 	append(log, json_pack("{s:s, s:s, s:I, s:I, s:O, s:o, s:s, s:O*, s:o, s:o}", "audit",
 			    "command", "who", who.name, "uid", (json_int_t)peer->uid, "pid",
 			    (json_int_t)peer->pid, "command", json_object_get(request, "command"),
-			    "arguments", arguments_json(request), "outcome", outcome_of(response),
-			    "error", json_object_get(error, "message"), "before",
-			    state_json(&log->before), "after", now_json(log)));
+			    "arguments", arguments_json(request), "outcome", outcome, "error",
+			    json_object_get(error, "message"), "before", state_json(&log->before),
+			    "after", now_json(log)));
 }
 
 /* What changes what judges, whoever did it. */

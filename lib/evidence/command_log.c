@@ -110,19 +110,32 @@ read_time(struct reading *r, const struct chain_line *line, struct err *e)
 	return 0;
 }
 
+/* How many were not written before this line, by the key that says so; *sum += them. */
+static int
+read_count(struct reading *r, const struct chain_line *line, const char *key, const char *what,
+	uint64_t *sum, struct err *e)
+{
+	const json_t *count = json_object_get(line->record, key);
+
+	if (count == NULL)
+		return 0;
+	if (!json_is_integer(count) || json_integer_value(count) <= 0)
+		return strange(r, line, e, "a count of what was not written is none");
+	*sum += (uint64_t)json_integer_value(count);
+	tell(r, line, "%" PRIu64 " %s", (uint64_t)json_integer_value(count), what);
+	return 0;
+}
+
 static int
 read_missing(struct reading *r, const struct chain_line *line, struct err *e)
 {
-	const json_t *missing = json_object_get(line->record, "missing_before");
+	int rc = read_count(r, line, "missing_before", "lines before it could not be written",
+		&r->sum->n_missing, e);
 
-	if (missing == NULL)
-		return 0;
-	if (!json_is_integer(missing) || json_integer_value(missing) <= 0)
-		return strange(r, line, e, "missing_before is no count");
-	r->sum->n_missing += (uint64_t)json_integer_value(missing);
-	tell(r, line, "%" PRIu64 " lines before it could not be written",
-		(uint64_t)json_integer_value(missing));
-	return 0;
+	return rc != 0 ? rc
+		       : read_count(r, line, "not_permitted_before",
+				 "commands before it, not permitted, are only counted",
+				 &r->sum->n_not_permitted, e);
 }
 
 static int

@@ -8,7 +8,8 @@
  *     torn     bytes                  a crash cut a line, which was removed
  *
  * before and after: {generation, policy_sha256, geo_sha256}. Every line may have `missing_before`: so
- * many lines could not be written before it.
+ * many lines could not be written before it; and `not_permitted_before`: so many commands of people who
+ * may not were only counted, because there were too many in a minute.
  *
  * Threads: a check belongs to one thread.
  */
@@ -20,8 +21,9 @@
 #define COMMAND_LOG_TIME_SIZE 40
 
 struct command_log_sum {
-	uint64_t n_commands;                 /* whatever their outcome */
-	uint64_t n_refused, n_not_permitted; /* of them */
+	uint64_t n_commands;      /* whatever their outcome */
+	uint64_t n_refused;       /* of them */
+	uint64_t n_not_permitted; /* of them, and those that are only counted */
 	uint64_t n_events;
 	uint64_t n_torn;      /* lines that a crash cut */
 	uint64_t n_missing;   /* that could not be written */

@@ -124,6 +124,22 @@ def test_every_command_by_its_own_name():
                 equal(d.ask("show")["generation"], before, f"nothing changed by {name}")
 
 
+def test_who_may_nothing_cannot_fill_the_log():
+    """What was tried is told for 60 a minute, and counted in the next line beyond them."""
+    tried = [{"command": "push", "text": POLICY}] * 200
+    with Network(hosts=False), Daemon(settings=ACCESS) as d:
+        before = d.status()["audit"]["lines"]
+        done = run("/usr/bin/python3", "-c", ASK, d.socket, json.dumps(tried),
+                   user=2004, group=65534, extra_groups=Person(d, 2004, VIEWERS).groups)
+        equal(set(done.stdout.split()), {"4"}, "not permitted")
+        told = d.status()["audit"]["lines"] - before
+        check(60 <= told <= 120, "told; at most two minutes have begun", told)
+        Person(d, 2001, OPERATORS).push(POLICY)
+        with open(os.path.join(d.dir, "audit.jsonl")) as f:
+            records = [json.loads(line) for line in f]
+        equal(sum(r.get("not_permitted_before", 0) for r in records), 200 - told, "counted")
+
+
 def test_groups_that_do_not_exist():
     with Network(hosts=False), Daemon(settings={"access.approvals": 1}) as d:
         stranger = Person(d, 2001, OPERATORS)

@@ -87,6 +87,7 @@ fresh(const struct signing_key *with)
 
 	set_up();
 	unlink(path);
+	json_object_set_new(records[4], "not_permitted_before", json_integer(40));
 	json_object_set_new(records[5], "missing_before", json_integer(3));
 	append(with, records, N_LINES);
 }
@@ -130,17 +131,19 @@ test_what_was_written_verifies_and_is_counted(void)
 	CU_ASSERT_EQUAL(sum.head.n_lines, N_LINES);
 	CU_ASSERT_EQUAL(sum.n_commands, 4);
 	CU_ASSERT_EQUAL(sum.n_refused, 1);
-	CU_ASSERT_EQUAL(sum.n_not_permitted, 1);
+	CU_ASSERT_EQUAL(sum.n_not_permitted, 41);
 	CU_ASSERT_EQUAL(sum.n_events, 1);
 	CU_ASSERT_EQUAL(sum.n_torn, 1);
 	CU_ASSERT_EQUAL(sum.n_missing, 3);
 	CU_ASSERT_EQUAL(sum.n_backwards, 0);
 	CU_ASSERT(strcmp(sum.first, sum.last) <= 0 && sum.first[0] == '2');
-	CU_ASSERT_EQUAL_FATAL(notes.n, 2);
+	CU_ASSERT_EQUAL_FATAL(notes.n, 3);
 	CU_ASSERT_EQUAL(notes.line[0], 5);
-	CU_ASSERT_PTR_NOT_NULL(strstr(notes.text[0], "17 bytes"));
-	CU_ASSERT_EQUAL(notes.line[1], 6);
-	CU_ASSERT_PTR_NOT_NULL(strstr(notes.text[1], "3 lines"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(notes.text[0], "40 commands"));
+	CU_ASSERT_EQUAL(notes.line[1], 5);
+	CU_ASSERT_PTR_NOT_NULL(strstr(notes.text[1], "17 bytes"));
+	CU_ASSERT_EQUAL(notes.line[2], 6);
+	CU_ASSERT_PTR_NOT_NULL(strstr(notes.text[2], "3 lines"));
 }
 
 static char *
@@ -317,6 +320,7 @@ test_signed_lines_of_other_kinds_are_refused(void)
 		"\"after\":{\"generation\":1,\"policy_sha256\":\"\",\"geo_sha256\":\"\"}}",
 		"{\"audit\":\"event\",\"event\":\"push\"}", "{\"audit\":\"torn\",\"bytes\":0}",
 		"{\"audit\":\"torn\",\"bytes\":1,\"missing_before\":-1}",
+		"{\"audit\":\"torn\",\"bytes\":1,\"not_permitted_before\":0}",
 		"{\"audit\":\"torn\",\"bytes\":1,\"missing_before\":\"1\"}",
 		"{\"audit\":\"torn\",\"bytes\":1,\"time\":5}" };
 	struct command_log_sum sum;
