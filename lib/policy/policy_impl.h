@@ -69,8 +69,7 @@ struct policy_build {
 	size_t n_mentions;
 	struct evidence_mention *evidence;
 	size_t n_evidence;
-	char *at, *end; /* free part of p->strings */
-	uint8_t port_kind[65536];
+	char *at, *end;                /* free part of p->strings */
 	unsigned int port_line[65536]; /* 0 = by default */
 };
 

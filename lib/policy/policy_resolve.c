@@ -219,11 +219,6 @@ resolve_countries(struct policy_build *b)
 int
 policy_resolve(struct policy_build *b)
 {
-	unsigned int port;
-
-	for (port = 0; port <= UINT16_MAX; port++)
-		limits_set_port(
-			&b->p->limits, (uint16_t)port, (enum tunnel_port)b->port_kind[port]);
 	resolve_asns(b);
 	resolve_prefixes(b);
 	evidence_resolve(b);

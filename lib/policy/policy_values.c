@@ -257,8 +257,9 @@ static int
 take_port(struct policy_build *b, const struct schema_value *v)
 {
 	enum tunnel_port kind = (enum tunnel_port)KEY_ID_INDEX(v->key->id);
-	enum tunnel_port other = (enum tunnel_port)b->port_kind[v->number];
-	unsigned int line = b->port_line[v->number];
+	uint16_t port = (uint16_t)v->number;
+	enum tunnel_port other = limits_port(&b->p->limits, port);
+	unsigned int line = b->port_line[port];
 	char key[64];
 
 	if (other != TUNNEL_PORT_NONE && other != kind && v->line != 0)
@@ -270,8 +271,8 @@ take_port(struct policy_build *b, const struct schema_value *v)
 			"%s is a default port of %s: give %s a list of its own", v->text,
 			v->key->name, v->key->name);
 	}
-	b->port_kind[v->number] = (uint8_t)kind;
-	b->port_line[v->number] = line != 0 ? line : v->line;
+	limits_set_port(&b->p->limits, port, kind);
+	b->port_line[port] = line != 0 ? line : v->line;
 	return 0;
 }
 
