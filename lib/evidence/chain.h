@@ -49,7 +49,8 @@ struct chain;
  * line is looked at: chain_verify() checks all. Bytes behind the last whole line (a crash while it
  * was written) are cut off; `*n_torn` (NULL allowed) says how many: the caller puts it on record.
  * NULL + errno, `e` says what to do: EBUSY (another writer), EBADMSG (does not end as a chain), ELOOP
- * (a symbolic link: whoever could write to the directory could have another file cut), ENOMEM, that of the system. */
+ * (a symbolic link: whoever could write to the directory could have another file cut), ENOMEM, that of
+ * the system. */
 struct chain *chain_open(
 	const char *path, const struct chain_options *options, uint64_t *n_torn, struct err *e);
 

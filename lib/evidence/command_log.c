@@ -110,32 +110,34 @@ read_time(struct reading *r, const struct chain_line *line, struct err *e)
 	return 0;
 }
 
-/* How many were not written before this line, by the key that says so; *sum += them. */
+/* How much was not written before this line. */
 static int
-read_count(struct reading *r, const struct chain_line *line, const char *key, const char *what,
-	uint64_t *sum, struct err *e)
+read_counts(struct reading *r, const struct chain_line *line, struct err *e)
 {
-	const json_t *count = json_object_get(line->record, key);
+	const struct {
+		const char *key, *what;
+		uint64_t *sum;
+	} counts[] = {
+		{ "missing_before", "lines before it could not be written", &r->sum->n_missing },
+		{ "not_permitted_before", "commands before it, not permitted, are only counted",
+			&r->sum->n_not_permitted },
+	};
+	char text[64];
+	size_t i;
 
-	if (count == NULL)
-		return 0;
-	if (!json_is_integer(count) || json_integer_value(count) <= 0)
-		return strange(r, line, e, "a count of what was not written is none");
-	*sum += (uint64_t)json_integer_value(count);
-	tell(r, line, "%" PRIu64 " %s", (uint64_t)json_integer_value(count), what);
+	for (i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		const json_t *count = json_object_get(line->record, counts[i].key);
+
+		if (count == NULL)
+			continue;
+		snprintf(text, sizeof(text), "%s is no count", counts[i].key);
+		if (!json_is_integer(count) || json_integer_value(count) <= 0)
+			return strange(r, line, e, text);
+		*counts[i].sum += (uint64_t)json_integer_value(count);
+		tell(r, line, "%" PRIu64 " %s", (uint64_t)json_integer_value(count),
+			counts[i].what);
+	}
 	return 0;
-}
-
-static int
-read_missing(struct reading *r, const struct chain_line *line, struct err *e)
-{
-	int rc = read_count(r, line, "missing_before", "lines before it could not be written",
-		&r->sum->n_missing, e);
-
-	return rc != 0 ? rc
-		       : read_count(r, line, "not_permitted_before",
-				 "commands before it, not permitted, are only counted",
-				 &r->sum->n_not_permitted, e);
 }
 
 static int
@@ -151,7 +153,7 @@ read_line(void *context, const struct chain_line *line, struct err *e)
 	int rc = read_time(r, line, e);
 
 	if (rc == 0)
-		rc = read_missing(r, line, e);
+		rc = read_counts(r, line, e);
 	for (i = 0; rc == 0 && type != NULL && i < sizeof(types) / sizeof(types[0]); i++)
 		if (strcmp(type, types[i].type) == 0)
 			return types[i].read(r, line, e);

@@ -167,39 +167,41 @@ evidence_set_aside(struct evidence *ev, const struct err *why)
 	return rename(ev->manifest, to) == 0 ? 0 : -errno;
 }
 
-/* A chain that verifies may still not be the one that was there. */
-static int
-evidence_compare(struct evidence *ev, struct err *e)
+/* A chain that verifies, or none, where there was another one. */
+static void
+evidence_say_lost(struct evidence *ev, const struct chain_head *kept)
 {
-	const struct chain_head *kept = ev->options.kept;
-	struct chain_check check = { .allow_torn = true };
-	int rc;
-
-	if (ev->options.doubt != NULL)
-		snprintf(ev->broken, sizeof(ev->broken), "%s", ev->options.doubt);
-	if (kept == NULL)
-		return 0;
-	check.head = kept->hash;
-	rc = chain_verify(ev->manifest, &check, NULL, NULL, NULL, e);
-	if (rc != -EBADMSG && rc != -ENOENT)
-		return rc;
 	snprintf(ev->broken, sizeof(ev->broken),
 		INVENTORY_MANIFEST " does not hold line %" PRIu64
 				   " of SHA-256 %s any more, which this "
 				   "appliance wrote: it was taken away, cut off or replaced",
 		kept->n_lines, kept->hash);
-	return 0;
 }
 
-/* The manifest as it is. A broken one is set aside, and ev->broken says why. */
+/* The manifest as it is. A broken one is set aside, and ev->broken says why. One that only lacks the
+ * line that was kept is broken by the first check and not by the second. */
 static int
 evidence_load(struct evidence *ev, struct err *e)
 {
-	struct chain_check check = { .key = ev->options.key, .allow_torn = true };
+	const struct chain_head *kept = ev->options.kept;
+	struct chain_check check = {
+		.key = ev->options.key, .head = kept != NULL ? kept->hash : NULL, .allow_torn = true
+	};
 	int rc = inventory_load(ev->directory, &check, &ev->inventory, e);
+	bool is_lost = kept != NULL && rc != 0;
 
-	if (rc == 0 || rc == -ENOENT)
-		return evidence_compare(ev, e);
+	if (rc == -EBADMSG && kept != NULL) {
+		inventory_fini(&ev->inventory);
+		check.head = NULL;
+		rc = inventory_load(ev->directory, &check, &ev->inventory, e);
+	}
+	if (rc == 0 || rc == -ENOENT) {
+		if (ev->options.doubt != NULL)
+			snprintf(ev->broken, sizeof(ev->broken), "%s", ev->options.doubt);
+		if (is_lost)
+			evidence_say_lost(ev, kept);
+		return 0;
+	}
 	if (rc != -EBADMSG)
 		return rc;
 	inventory_fini(&ev->inventory);
