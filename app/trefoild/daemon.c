@@ -209,19 +209,27 @@ watch_load(struct daemon *d)
 	d->missed_before = missed;
 }
 
+uint64_t
+daemon_mirror_lost(const struct daemon *d)
+{
+	uint64_t lost = 0;
+	unsigned int i;
+
+	for (i = 0; i < d->n_workers; i++)
+		lost += stats_read(&d->workers[i].stats.mirror_lost).packets;
+	return lost;
+}
+
 static void
 watch_mirror(struct daemon *d)
 {
 	const char *broken = d->writer != NULL ? custody_break(writer_custody(d->writer)) : NULL;
 	struct writer_status s = { .lost = 0 };
-	uint64_t lost = 0;
-	unsigned int i;
+	uint64_t lost;
 
 	if (d->writer != NULL)
 		writer_status(d->writer, &s);
-	for (i = 0; i < d->n_workers; i++)
-		lost += stats_read(&d->workers[i].stats.mirror_lost).packets;
-	lost += s.lost;
+	lost = daemon_mirror_lost(d) + s.lost;
 	if (s.is_failing)
 		daemon_alarm(d, ALARM_MIRROR, "the mirror cannot be written: %s", s.error);
 	else if (broken != NULL)

@@ -134,6 +134,9 @@ void daemon_set_waits(struct daemon *d);
 void daemon_reclaim(struct daemon *d);
 void daemon_watch(struct daemon *d);
 
+/* Copies that the workers could not hand to the mirror, or that there is no mirror for. */
+uint64_t daemon_mirror_lost(const struct daemon *d);
+
 /* One line on standard error, for the journal. */
 void daemon_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

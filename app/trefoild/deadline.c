@@ -75,7 +75,7 @@ change_left_s(const struct daemon *d)
 
 /* To the newest confirmed generation, older ones where that is damaged. `errors` of the newest. */
 static int
-go_back(struct daemon *d, const struct change *change, struct err_list *errors)
+fall_back(struct daemon *d, const struct change *change, struct err_list *errors)
 {
 	const struct store_record *list;
 	size_t i, n = 0;
@@ -107,7 +107,7 @@ expire(struct daemon *d)
 	snprintf(message, sizeof(message), "generation %u was not confirmed within %u s",
 		d->running.number, d->running.confirm_within_s);
 	change.message = message;
-	if (go_back(d, &change, &errors) == 0) {
+	if (fall_back(d, &change, &errors) == 0) {
 		daemon_alarm_clear(d, ALARM_ROLLBACK);
 		return;
 	}

@@ -8,9 +8,6 @@
 
 #include "vdev.h"
 
-#include <string.h>
-
-#define DRIVER   "net_af_packet"
 #define PAUSE_MS 10000 /* between two times that errors alone are a sign: they might never end */
 
 static uint64_t
@@ -24,8 +21,7 @@ errors_of(const struct port *port)
 static bool
 is_concerned(const struct port *port)
 {
-	return port->id != PORT_ABSENT && port->if_index != 0 &&
-	       strncmp(port->name, DRIVER, strlen(DRIVER)) == 0;
+	return port->id != PORT_ABSENT && port->if_index != 0 && port->n_slots != 0;
 }
 
 void

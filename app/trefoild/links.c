@@ -98,6 +98,14 @@ renumber(struct daemon *d, const struct port *port)
 }
 
 static void
+begin_leaving(struct daemon *d, struct link *l)
+{
+	l->plugged = PLUG_LEAVING;
+	l->was_up = false;
+	close_port(d, l);
+}
+
+static void
 let_go(struct daemon *d, unsigned int i)
 {
 	struct link *l = &d->links->items[i];
@@ -106,9 +114,7 @@ let_go(struct daemon *d, unsigned int i)
 		"wire %s: the device of port %s is gone; it is used again when it is back",
 		wire_name(d, i), l->port->name);
 	l->port->n_unplugged++;
-	l->plugged = PLUG_LEAVING;
-	l->was_up = false;
-	close_port(d, l);
+	begin_leaving(d, l);
 }
 
 static void
@@ -120,9 +126,7 @@ begin_anew(struct daemon *d, unsigned int i)
 		"wire %s: port %s begins anew: frames of before that its driver holds are not sent",
 		wire_name(d, i), l->port->name);
 	l->is_anew = true;
-	l->plugged = PLUG_LEAVING;
-	l->was_up = false;
-	close_port(d, l);
+	begin_leaving(d, l);
 }
 
 static void

@@ -123,13 +123,9 @@ sum_rings(const struct daemon *d, uint64_t (*get)(const struct mirror_ring *))
 static json_t *
 no_mirror_json(const struct daemon *d)
 {
-	uint64_t lost = 0;
-	unsigned int i;
-
-	for (i = 0; i < d->n_workers; i++)
-		lost += stats_read(&d->workers[i].stats.mirror_lost).packets;
 	return json_pack("{s:b, s:i, s:I, s:i, s:n, s:i, s:b}", "enabled", 0, "written", 0, "lost",
-		(json_int_t)lost, "queued", 0, "segment", "segments", 0, "failing", 0);
+		(json_int_t)daemon_mirror_lost(d), "queued", 0, "segment", "segments", 0, "failing",
+		0);
 }
 
 /* Offered is read last: what goes on meanwhile counts as queued. */
