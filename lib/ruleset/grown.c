@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define N_FIRST   1024u
-#define ALIGNMENT 128u /* of a node */
+#define ALIGNMENT _Alignof(struct ruleset_node6) /* the most that any item wants */
 
 /* Items may want more alignment than realloc() gives. */
 static int
