@@ -113,18 +113,39 @@ geo_lookup(const struct geo_table *t, const struct ip_addr *ip, struct geo_answe
 		geo_lookup6(t, ip->value, out);
 }
 
+/* Bits that are zero at the end of `ip`, which is not 0. */
+static unsigned int
+trailing_zeros(ip6_t ip)
+{
+	uint64_t low = (uint64_t)ip;
+
+	return low != 0 ? (unsigned int)__builtin_ctzll(low)
+			: 64 + (unsigned int)__builtin_ctzll((uint64_t)(ip >> 64));
+}
+
+/* Bits of the largest number of the form 2^n - 1 that is not above `size`. */
+static unsigned int
+whole_bits(ip6_t size)
+{
+	uint64_t high = (uint64_t)((size + 1) >> 64), low = (uint64_t)(size + 1);
+
+	return high != 0 ? 127 - (unsigned int)__builtin_clzll(high)
+			 : 63 - (unsigned int)__builtin_clzll(low);
+}
+
 struct ip_range
 geo_range_prefix(const struct ip_range *range)
 {
-	ip6_t max = ip_max(range->version), host = 0, wider;
+	ip6_t size = range->last - range->first;
+	unsigned int bits;
 
-	while (host != max) {
-		wider = host << 1 | 1;
-		if ((range->first & wider) != 0 || wider > range->last - range->first)
-			break;
-		host = wider;
-	}
-	return (struct ip_range){ range->first, range->first + host, range->version };
+	if (size == ~(ip6_t)0)
+		return *range;
+	bits = whole_bits(size);
+	if (range->first != 0 && trailing_zeros(range->first) < bits)
+		bits = trailing_zeros(range->first);
+	return (struct ip_range){ range->first, range->first + (((ip6_t)1 << bits) - 1),
+		range->version };
 }
 
 const char *

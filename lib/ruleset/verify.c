@@ -11,6 +11,12 @@
 
 #define BATCH 256
 
+/* Neighbours that the same special range holds, or none. */
+struct stretch {
+	ip6_t first, last;
+	uint8_t special;
+};
+
 struct verifier {
 	const struct ruleset *rs;
 	struct err *e;
@@ -21,6 +27,7 @@ struct verifier {
 	unsigned int n_lengths;
 	const struct policy_prefix *prefixes; /* of the version */
 	size_t n_prefixes;
+	struct stretch known; /* where the last address was */
 };
 
 /* What the sources say of one address. */
@@ -73,32 +80,62 @@ longest_prefix(const struct verifier *v, ip6_t ip)
 	return RULESET_RULE_NONE;
 }
 
+/* One special range: the stretch around `ip` ends where it begins or ends. Returns whether it holds
+ * `ip`. */
+static bool
+narrow(struct stretch *s, ip6_t ip, ip6_t first, ip6_t last)
+{
+	if (ip < first) {
+		s->last = first <= s->last ? first - 1 : s->last;
+		return false;
+	}
+	if (ip > last) {
+		s->first = last >= s->first ? last + 1 : s->first;
+		return false;
+	}
+	s->first = first > s->first ? first : s->first;
+	s->last = last < s->last ? last : s->last;
+	return true;
+}
+
 /* The smallest range speaks, of the registries and of the operator's NAT64 prefixes. */
-static uint8_t
-special_of(const struct verifier *v, ip6_t ip)
+static struct stretch
+find_special(const struct verifier *v, ip6_t ip)
 {
 	const struct limits *limits = &v->rs->policy->limits;
+	struct stretch s = { 0, ip_max(v->version), SPECIAL_NONE };
 	const struct special_entry *entries;
 	ip6_t smallest = ip_max(v->version), size;
-	uint8_t special = SPECIAL_NONE;
 	size_t i, n;
 
 	entries = special_entries(v->version, &n);
 	for (i = 0; i < n; i++) {
 		size = entries[i].range.last - entries[i].range.first;
-		if (ip < entries[i].range.first || ip > entries[i].range.last || size > smallest)
+		if (!narrow(&s, ip, entries[i].range.first, entries[i].range.last) ||
+			size > smallest)
 			continue;
 		smallest = size;
-		special = (uint8_t)entries[i].special;
+		s.special = (uint8_t)entries[i].special;
 	}
 	for (i = 0; v->version == 6 && i < limits->n_nat64; i++) {
+		ip6_t first = limits->nat64[i].prefix;
+
 		size = ~(ip6_t)0 >> limits->nat64[i].length;
-		if ((ip & ~size) != limits->nat64[i].prefix || size > smallest)
+		if (!narrow(&s, ip, first, first | size) || size > smallest)
 			continue;
 		smallest = size;
-		special = SPECIAL_EMBEDDED;
+		s.special = SPECIAL_EMBEDDED;
 	}
-	return special;
+	return s;
+}
+
+/* Most addresses lie next to the one before. */
+static uint8_t
+special_of(struct verifier *v, ip6_t ip)
+{
+	if (ip < v->known.first || ip > v->known.last)
+		v->known = find_special(v, ip);
+	return v->known.special;
 }
 
 static uint32_t
@@ -183,7 +220,7 @@ add_stale(const struct verifier *v, struct reading *r, bool is_prefix)
 }
 
 static void
-read_slowly(const struct verifier *v, ip6_t ip, struct reading *r)
+read_slowly(struct verifier *v, ip6_t ip, struct reading *r)
 {
 	const struct policy *policy = v->rs->policy;
 	uint32_t prefix = longest_prefix(v, ip);
@@ -339,7 +376,7 @@ find_prefixes(struct verifier *v)
 static int
 verify_version(const struct ruleset *rs, uint8_t version, struct err *e)
 {
-	struct verifier v = { .rs = rs, .e = e, .version = version };
+	struct verifier v = { .rs = rs, .e = e, .version = version, .known = { .first = 1 } };
 	int status;
 
 	find_prefixes(&v);

@@ -843,6 +843,12 @@ test_ranges_split_into_prefixes(void)
 			"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" },
 		{ "2001:db8::", "2001:db8::1:ffff", "2001:db8::1:ffff" },
 		{ "::1", "::2", "::1" },
+		{ "0.0.0.0", "127.255.255.254", "63.255.255.255" },
+		{ "8000::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+			"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" },
+		{ "0:0:0:1::", "0:0:0:3::", "0:0:0:1:ffff:ffff:ffff:ffff" },
+		{ "0:0:0:2::", "0:0:0:3:ffff:ffff:ffff:ffff", "0:0:0:3:ffff:ffff:ffff:ffff" },
+		{ "2001:db8::", "2001:db8::", "2001:db8::" },
 	};
 	size_t i;
 
