@@ -15,7 +15,7 @@ fill_node(struct ruleset_node6 *node, const struct part *parts, size_t n)
 	for (i = 0; i < NODE_PARTS - 1; i++)
 		node->keys[i] = i + 1 < n ? (int64_t)(parts[i + 1].first ^ NODE6_FLIP) : INT64_MAX;
 	for (i = 0; i < NODE_PARTS; i++)
-		node->entries[i] = parts[i < n ? i : n - 1].entry;
+		node->entries[NODE_PARTS - 1 - i] = parts[i < n ? i : n - 1].entry;
 }
 
 int

@@ -13,8 +13,8 @@
 
 #define LOOKUP_INLINE static inline __attribute__((always_inline))
 
-/* How many keys of the node are not above `key`: the part that it is in. */
-typedef unsigned int rank6_fn(const struct ruleset_node6 *node, int64_t key);
+/* How many keys of the node are above `key`: the parts are told apart by it. */
+typedef unsigned int above6_fn(const struct ruleset_node6 *node, int64_t key);
 
 /* The node behind an entry; the first one for answers, so that it can be fetched either way. */
 LOOKUP_INLINE uint32_t
@@ -69,23 +69,20 @@ lookup_key6(const ip6_t *ip, uint32_t entry)
 	return (int64_t)(((entry & NODE6_LOW) != 0 ? low : high) ^ NODE6_FLIP);
 }
 
-/* The entry of the part that the address is in; the same one where it is not a node: nothing is skipped,
- * so nothing is mispredicted. */
+/* The entry of the part of `node` that the address is in; `entry` led to the node. */
 LOOKUP_INLINE uint32_t
-lookup6_step(rank6_fn *rank, const struct ruleset_table6 *t, const ip6_t *ip, uint32_t entry)
+lookup6_step(above6_fn *above, const struct ruleset_node6 *node, const ip6_t *ip, uint32_t entry)
 {
-	const struct ruleset_node6 *node = &t->nodes[lookup_node(entry)];
-	uint32_t next = node->entries[rank(node, lookup_key6(ip, entry))];
-
-	return entry >> 31 != 0 ? next : entry;
+	return node->entries[above(node, lookup_key6(ip, entry))];
 }
 
 LOOKUP_INLINE void
-lookup6_by(rank6_fn *rank, const struct ruleset_table6 *t, const ip6_t *ips, uint32_t *answers,
+lookup6_by(above6_fn *above, const struct ruleset_table6 *t, const ip6_t *ips, uint32_t *answers,
 	unsigned int n)
 {
 	unsigned int i, k, n_open = 0, n_left;
 	uint8_t open[LOOKUP_CHUNK];
+	uint32_t entry, next;
 
 	for (i = 0; i < n; i++) {
 		answers[i] = ruleset_index6(ips[i]);
@@ -95,8 +92,11 @@ lookup6_by(rank6_fn *rank, const struct ruleset_table6 *t, const ip6_t *ips, uin
 		answers[i] = t->direct[answers[i]];
 		lookup_prefetch6(t, answers[i]);
 	}
-	for (i = 0; i < n; i++) { /* most are divided */
-		answers[i] = lookup6_step(rank, t, &ips[i], answers[i]);
+	/* Most are divided: an answer stays what it is, but nothing is skipped for it. */
+	for (i = 0; i < n; i++) {
+		entry = answers[i];
+		next = lookup6_step(above, &t->nodes[lookup_node(entry)], &ips[i], entry);
+		answers[i] = entry >> 31 != 0 ? next : entry;
 		lookup_prefetch6(t, answers[i]);
 		open[n_open] = (uint8_t)i;
 		n_open += answers[i] >> 31;
@@ -104,7 +104,9 @@ lookup6_by(rank6_fn *rank, const struct ruleset_table6 *t, const ip6_t *ips, uin
 	for (; n_open > 0; n_open = n_left)
 		for (i = 0, n_left = 0; i < n_open; i++) {
 			k = open[i];
-			answers[k] = lookup6_step(rank, t, &ips[k], answers[k]);
+			entry = answers[k];
+			answers[k] =
+				lookup6_step(above, &t->nodes[entry & NODE6_INDEX], &ips[k], entry);
 			lookup_prefetch6(t, answers[k]);
 			open[n_left] = (uint8_t)k;
 			n_left += answers[k] >> 31;

@@ -8,40 +8,33 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define N_KEYS   (NODE_PARTS - 1)
-#define KEY_MASK ((1u << N_KEYS) - 1)
-#define AVX2     __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt")))
-#define AVX512   __attribute__((target("avx512f,avx512bw,avx512vl,avx2,bmi,bmi2,lzcnt,popcnt")))
+#define AVX2   __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt")))
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx2,bmi,bmi2,lzcnt,popcnt")))
 
 AVX2 LOOKUP_INLINE unsigned int
-above_avx2(const int64_t *keys, __m256i key)
+above6_avx2(const struct ruleset_node6 *node, int64_t key)
 {
-	__m256i four = _mm256_load_si256((const __m256i *)(const void *)keys);
-
-	return (unsigned int)_mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpgt_epi64(four, key)));
-}
-
-AVX2 LOOKUP_INLINE unsigned int
-rank6_avx2(const struct ruleset_node6 *node, int64_t key)
-{
+	const __m256i *four = (const __m256i *)(const void *)node->keys;
+	const __m128i *two = (const __m128i *)(const void *)(node->keys + 8);
 	__m256i wide = _mm256_set1_epi64x(key);
-	__m128i last = _mm_load_si128((const __m128i *)(const void *)(node->keys + 8));
-	unsigned int above = above_avx2(node->keys, wide) | above_avx2(node->keys + 4, wide) << 4;
+	__m256i eight = _mm256_packs_epi32(
+		_mm256_cmpgt_epi64(four[0], wide), _mm256_cmpgt_epi64(four[1], wide));
+	__m128i last = _mm_cmpgt_epi64(*two, _mm256_castsi256_si128(wide));
+	unsigned int above = (unsigned int)_mm256_movemask_ps(_mm256_castsi256_ps(eight));
 
-	last = _mm_cmpgt_epi64(last, _mm256_castsi256_si128(wide));
 	above |= (unsigned int)_mm_movemask_pd(_mm_castsi128_pd(last)) << 8;
-	return N_KEYS - (unsigned int)_mm_popcnt_u32(above);
+	return (unsigned int)_mm_popcnt_u32(above);
 }
 
 AVX512 LOOKUP_INLINE unsigned int
-rank6_avx512(const struct ruleset_node6 *node, int64_t key)
+above6_avx512(const struct ruleset_node6 *node, int64_t key)
 {
 	__m512i first = _mm512_load_si512(node->keys);
 	__m128i last = _mm_load_si128((const __m128i *)(const void *)(node->keys + 8));
-	unsigned int not_above = _mm512_cmple_epi64_mask(first, _mm512_set1_epi64(key));
+	unsigned int above = _mm512_cmpgt_epi64_mask(first, _mm512_set1_epi64(key));
 
-	not_above |= (unsigned int)_mm_cmple_epi64_mask(last, _mm_set1_epi64x(key)) << 8;
-	return (unsigned int)_mm_popcnt_u32(not_above);
+	above |= (unsigned int)_mm_cmpgt_epi64_mask(last, _mm_set1_epi64x(key)) << 8;
+	return (unsigned int)_mm_popcnt_u32(above);
 }
 
 /* The positions of the bits of `mask`, in order. Returns their number. */
@@ -89,7 +82,7 @@ lookup4_avx2(const struct ruleset_table4 *t, const uint32_t *ips, uint32_t *answ
 AVX2 void
 lookup6_avx2(const struct ruleset_table6 *t, const ip6_t *ips, uint32_t *answers, unsigned int n)
 {
-	lookup6_by(rank6_avx2, t, ips, answers, n);
+	lookup6_by(above6_avx2, t, ips, answers, n);
 }
 
 AVX512 void
@@ -118,6 +111,6 @@ lookup4_avx512(
 AVX512 void
 lookup6_avx512(const struct ruleset_table6 *t, const ip6_t *ips, uint32_t *answers, unsigned int n)
 {
-	lookup6_by(rank6_avx512, t, ips, answers, n);
+	lookup6_by(above6_avx512, t, ips, answers, n);
 }
 #endif

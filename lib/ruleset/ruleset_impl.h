@@ -59,7 +59,8 @@ struct ruleset_node4 {
 
 /* Two cache lines: which of up to 11 parts an address is in, by one half of it. keys[i] is the half of
  * the first address of part i + 1, as a number with the top bit flipped, so
- * that signed comparisons sort it; entries behind the last part repeat it. A half that is not uniform
+ * that signed comparisons sort it. Entries stand in reverse, the one of the part with i keys above it at
+ * [i]; those of parts behind the last one repeat it. A half that is not uniform
  * leads to nodes of the other half. */
 #define NODE6_LOW   (UINT32_C(1) << 30) /* the node is about the last 64 bits */
 #define NODE6_INDEX (NODE6_LOW - 1)
