@@ -7,16 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-ip6_t
-ip6_from_bytes(const uint8_t bytes[16])
-{
-	uint64_t hi, lo;
-
-	memcpy(&hi, bytes, 8);
-	memcpy(&lo, bytes + 8, 8);
-	return IP6(__builtin_bswap64(hi), __builtin_bswap64(lo));
-}
-
 void
 ip6_to_bytes(ip6_t ip, uint8_t bytes[16])
 {

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef unsigned __int128 ip6_t; /* an IPv6 address, host order */
 
@@ -31,7 +32,16 @@ struct ip_range {
 };
 
 /* 16 bytes in network order to a number and back. */
-ip6_t ip6_from_bytes(const uint8_t bytes[16]);
+static inline ip6_t
+ip6_from_bytes(const uint8_t bytes[16])
+{
+	uint64_t hi, lo;
+
+	memcpy(&hi, bytes, 8);
+	memcpy(&lo, bytes + 8, 8);
+	return IP6(__builtin_bswap64(hi), __builtin_bswap64(lo));
+}
+
 void ip6_to_bytes(ip6_t ip, uint8_t bytes[16]);
 
 /* Highest address of a version: 2^32-1 or 2^128-1. */

@@ -253,17 +253,17 @@ classify_slow(const struct ruleset *rs, enum classify_direction direction,
 	struct rte_mbuf *const *pkts, const uint8_t *at, unsigned int n,
 	struct classify_answers *out)
 {
-	struct classify_detail details[GROUP_MAX];
+	struct classify_detail details[GROUP_MAX], *d;
 	unsigned int i;
 
-	for (i = 0; i < n; i++)
-		walk_frame(rs, direction, pkts[at[i]], pkts[at[i]]->pkt_len, PACKET_LINK_ETHERNET,
-			&details[i]);
+	for (i = 0, d = details; i < n; i++, d++)
+		walk_frame(
+			rs, direction, pkts[at[i]], pkts[at[i]]->pkt_len, PACKET_LINK_ETHERNET, d);
 	look_up_addresses(rs, details, n);
-	for (i = 0; i < n; i++) {
-		judge_frame(rs, direction, &details[i]);
-		out->answer[at[i]] = answer_of(&details[i].result);
-		out->non_ip[at[i]] = details[i].result.non_ip;
+	for (i = 0, d = details; i < n; i++, d++) {
+		judge_frame(rs, direction, d);
+		out->answer[at[i]] = answer_of(&d->result);
+		out->non_ip[at[i]] = d->result.non_ip;
 	}
 }
 

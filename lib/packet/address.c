@@ -8,6 +8,11 @@
 
 #define MAPPED_MARK 0xffffu /* bits 80..95 of ::ffff:0:0/96 */
 
+/* The first 16 or 32 bits of what embeds IPv4 addresses */
+#define SIX_TO_FOUR 0x2002u     /* 2002::/16, RFC 3056 */
+#define TEREDO      0x20010000u /* 2001::/32, RFC 4380 */
+#define NAT64       0x0064ff9bu /* 64:ff9b::/96 and 64:ff9b:1::/48, RFC 6052 and 8215 */
+
 static void
 add(struct packet_walk *w, ip6_t value, uint8_t version, bool is_carrier)
 {
@@ -62,14 +67,14 @@ find_embedded(const struct limits *limits, ip6_t ip, uint32_t *found)
 {
 	unsigned int i, n = 0;
 
-	if (is_within(ip, IP6(UINT64_C(0x2002) << 48, 0), 16)) {
+	if (ip >> 112 == SIX_TO_FOUR) {
 		found[n++] = (uint32_t)(ip >> 80);
-	} else if (is_within(ip, IP6(UINT64_C(0x20010000) << 32, 0), 32)) {
+	} else if (ip >> 96 == TEREDO) {
 		found[n++] = (uint32_t)(ip >> 64);
 		found[n++] = ~(uint32_t)ip;
-	} else if (is_within(ip, IP6(UINT64_C(0x0064ff9b) << 32, 0), 96)) {
+	} else if (is_within(ip, IP6((uint64_t)NAT64 << 32, 0), 96)) {
 		found[n++] = embedded_in(ip, 96);
-	} else if (is_within(ip, IP6(UINT64_C(0x0064ff9b0001) << 16, 0), 48)) {
+	} else if (is_within(ip, IP6((uint64_t)NAT64 << 32 | 1 << 16, 0), 48)) {
 		found[n++] = embedded_in(ip, 48);
 		found[n++] = embedded_in(ip, 96);
 	}
@@ -79,8 +84,18 @@ find_embedded(const struct limits *limits, ip6_t ip, uint32_t *found)
 	return n;
 }
 
-void
-packet_add6(struct packet_walk *w, ip6_t ip)
+/* What most addresses are: neither mapped nor an embedding one, as the first 32 bits tell. */
+static bool
+is_plain(const struct limits *limits, ip6_t ip)
+{
+	uint32_t first = (uint32_t)(ip >> 96);
+
+	return first >> 16 != SIX_TO_FOUR && first != TEREDO && first != NAT64 && first != 0 &&
+	       limits->n_nat64 == 0;
+}
+
+static __rte_noinline void
+add_unusual(struct packet_walk *w, ip6_t ip)
 {
 	uint32_t found[2 * LIMITS_NAT64_MAX];
 	unsigned int i, n;
@@ -93,6 +108,15 @@ packet_add6(struct packet_walk *w, ip6_t ip)
 	add(w, ip, 6, n > 0);
 	for (i = 0; i < n; i++)
 		packet_add4(w, found[i]);
+}
+
+void
+packet_add6(struct packet_walk *w, ip6_t ip)
+{
+	if (is_plain(w->limits, ip))
+		add(w, ip, 6, false);
+	else
+		add_unusual(w, ip);
 }
 
 static void

@@ -59,7 +59,7 @@ is_in_room(const struct packet_walk *w, uint32_t skip, uint32_t size)
 	return skip <= packet_room(w) && size <= packet_room(w) - skip;
 }
 
-const uint8_t *
+__rte_noinline const uint8_t *
 packet_guess_slowly(struct packet_walk *w, uint32_t skip, uint32_t size)
 {
 	const uint8_t *p;
@@ -75,7 +75,7 @@ packet_guess_slowly(struct packet_walk *w, uint32_t skip, uint32_t size)
 	return p;
 }
 
-const uint8_t *
+__rte_noinline const uint8_t *
 packet_need_slowly(struct packet_walk *w, uint32_t skip, uint32_t size)
 {
 	const uint8_t *p = packet_guess_slowly(w, skip, size);

@@ -59,7 +59,7 @@ packet_limit(struct packet_walk *w, uint32_t size)
 {
 	if (size > packet_room(w))
 		return;
-	w->end = w->offset + size;
+	packet_set_end(w, w->offset + size);
 	w->is_cut = false;
 }
 
@@ -134,8 +134,8 @@ init_walk(struct packet_walk *w, const struct rte_mbuf *m, uint32_t wire_length)
 	w->first = rte_pktmbuf_mtod(m, const uint8_t *);
 	w->n_first = m->data_len < m->pkt_len ? m->data_len : m->pkt_len;
 	w->segment_start = 0;
-	w->offset = 0;
-	w->end = wire_length > m->pkt_len ? wire_length : m->pkt_len;
+	w->offset = w->n_steps = 0;
+	packet_set_end(w, wire_length > m->pkt_len ? wire_length : m->pkt_len);
 	w->n_captured = m->pkt_len;
 	w->n_tags = w->n_tunnels = w->non_ip = 0;
 	w->version = w->protocol = w->n_headers = 0;
@@ -144,7 +144,8 @@ init_walk(struct packet_walk *w, const struct rte_mbuf *m, uint32_t wire_length)
 	w->is_cut = false;
 }
 
-void
+/* All steps become part of the loop, but for what few frames need. */
+__attribute__((flatten)) void
 packet_parse(const struct rte_mbuf *m, uint32_t wire_length, enum packet_link link,
 	const struct limits *limits, enum packet_judge judge, struct packet_info *info)
 {
@@ -159,6 +160,8 @@ packet_parse(const struct rte_mbuf *m, uint32_t wire_length, enum packet_link li
 	w.step = link == PACKET_LINK_ETHERNET ? PACKET_STEP_ETHERNET : PACKET_STEP_LINK;
 	while (w.step != PACKET_STEP_DONE && info->reason == REASON_NONE && packet_count_step(&w))
 		walk_step(&w);
+	info->n_steps = w.n_steps;
+	info->headers_length = w.offset < w.n_captured ? w.offset : w.n_captured;
 }
 
 const char *

@@ -38,9 +38,11 @@ struct packet_walk {
 	uint32_t n_first;               /* bytes there */
 	const struct rte_mbuf *segment; /* where the last read began */
 	uint32_t segment_start;         /* its first byte's offset in the frame */
-	uint32_t offset;                /* next header */
+	uint32_t offset;                /* next header, where the ones understood end */
 	uint32_t end;                   /* what holds it ends here, in wire lengths */
+	uint32_t reach;                 /* or the first segment, if that is sooner */
 	uint32_t n_captured;            /* bytes that can be read: pkt_len */
+	uint32_t n_steps;               /* headers read */
 	const struct limits *limits;
 	struct packet_info *info;
 	enum packet_link link;
@@ -89,12 +91,17 @@ const uint8_t *packet_read(struct packet_walk *w, uint32_t offset, uint32_t size
 const uint8_t *packet_need_slowly(struct packet_walk *w, uint32_t skip, uint32_t size);
 const uint8_t *packet_guess_slowly(struct packet_walk *w, uint32_t skip, uint32_t size);
 
+static inline void
+packet_set_end(struct packet_walk *w, uint32_t end)
+{
+	w->end = end;
+	w->reach = end < w->n_first ? end : w->n_first;
+}
+
 static inline bool
 packet_is_in_first(const struct packet_walk *w, uint32_t skip, uint32_t size)
 {
-	uint64_t last = (uint64_t)w->offset + skip + size;
-
-	return last <= w->end && last <= w->n_first;
+	return (uint64_t)w->offset + skip + size <= w->reach;
 }
 
 /* `size` bytes of a header that must be there, `skip` bytes behind w->offset. NULL after
@@ -131,7 +138,6 @@ static inline void
 packet_advance(struct packet_walk *w, uint32_t size)
 {
 	w->offset += size;
-	w->info->headers_length = w->offset < w->n_captured ? w->offset : w->n_captured;
 }
 
 static inline void
@@ -145,11 +151,11 @@ packet_add_layer(struct packet_walk *w, enum packet_layer layer)
 static inline bool
 packet_count_step(struct packet_walk *w)
 {
-	if (w->info->n_steps == PACKET_STEPS_MAX) {
+	if (w->n_steps == PACKET_STEPS_MAX) {
 		packet_fail(w, REASON_TOO_MANY_HEADERS);
 		return false;
 	}
-	w->info->n_steps++;
+	w->n_steps++;
 	return true;
 }
 
