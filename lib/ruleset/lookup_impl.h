@@ -85,11 +85,7 @@ lookup6_by(above6_fn *above, const struct ruleset_table6 *t, const ip6_t *ips, u
 	uint32_t entry, next;
 
 	for (i = 0; i < n; i++) {
-		answers[i] = ruleset_index6(ips[i]);
-		__builtin_prefetch(&t->direct[answers[i]]);
-	}
-	for (i = 0; i < n; i++) {
-		answers[i] = t->direct[answers[i]];
+		answers[i] = t->direct[ruleset_index6(ips[i])];
 		lookup_prefetch6(t, answers[i]);
 	}
 	/* Most are divided: an answer stays what it is, but nothing is skipped for it. */
