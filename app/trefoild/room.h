@@ -13,6 +13,11 @@
  * have for this process, whichever is least. UINT64_MAX = unknown. */
 uint64_t room_available(void);
 
+/* The part of the cgroup v2 `group` ("/system.slice/trefoild.service") and of all above it, the root of
+ * a container's own view included: memory.max less what is used, of which clean pages of files do not
+ * count. `root` is where cgroups are mounted. UINT64_MAX = no limit. */
+uint64_t room_of_groups(const char *root, const char *group);
+
 /* What compiling the table for `n_workers` on `n_nodes` NUMA nodes may take at most, the steps in
  * between included. */
 uint64_t room_needed(const struct geo_table *table, unsigned int n_workers, unsigned int n_nodes);
