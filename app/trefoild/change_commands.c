@@ -42,6 +42,7 @@ json_t *
 change_answer(struct daemon *d, int status, uint32_t number, bool is_waiting,
 	const struct err_list *errors)
 {
+	const struct store_record *record;
 	json_t *result;
 
 	if (status != 0)
@@ -50,9 +51,11 @@ change_answer(struct daemon *d, int status, uint32_t number, bool is_waiting,
 	result = report_status(d);
 	if (result == NULL)
 		return change_refuse(NULL, "out of memory");
+	record = d->store != NULL ? store_find(d->store, number) : NULL;
 	json_object_set_new(result, "change",
-		json_pack("{s:I, s:b}", "generation", (json_int_t)number, "waiting",
-			(int)is_waiting));
+		json_pack("{s:I, s:b, s:b}", "generation", (json_int_t)number, "waiting",
+			(int)is_waiting, "withdrawn",
+			record != NULL && record->state == STORE_REFUSED));
 	return control_ok(result);
 }
 

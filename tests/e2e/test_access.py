@@ -181,7 +181,27 @@ def test_approvals():
         equal((ping(KP, wait=1), d.status()["generation"]), (0, 4), "back needs no approval")
         for person in (first, second):
             check("push it again" in person.ctl("approve", "3", code=REFUSED).stderr, "stale")
+        record = d.ask("show", "3")
+        equal((record["state"], "generation 4 began" in record["note"]), ("refused", True),
+              "it does not wait for ever")
         check("waits for approval" in operator.ctl("rollback", "2").stdout, "not the one before")
+
+
+def test_a_push_is_withdrawn():
+    with Network(hosts=False), Daemon(settings={**ACCESS, "access.approvals": 1}) as d:
+        operator, approver = Person(d, 2001, OPERATORS), Person(d, 2002, APPROVERS)
+        operator.push(OPEN)
+        approver.ctl("rollback", "2", code=NOT_PERMITTED)
+        check("2 is withdrawn" in operator.ctl("rollback", "2", "-m", "a typo").stdout, "says so")
+        equal((d.status()["waiting"], d.status()["generation"]), ([], 1), "nothing changed")
+        record = d.ask("show", "2")
+        equal((record["state"], record["note"][-6:]), ("refused", "a typo"), "record")
+        operator.ctl("rollback", "2", code=REFUSED)
+        check("a typo" in approver.ctl("approve", "2", code=REFUSED).stderr, "why not")
+        with open(os.path.join(d.dir, "audit.jsonl")) as f:
+            check("generation 2 is withdrawn by" in f.read(), "the audit log has it")
+        states = [g["state"] for g in d.ask("history")["generations"]]
+        equal(states, ["refused", "confirmed"], "history")
 
 
 def test_nobody_goes_back_step_by_step():
@@ -202,6 +222,7 @@ def test_nobody_goes_back_step_by_step():
         equal((ping(KP, wait=1), d.status()["policy"]["name"]), (0, "e2e"), "nothing changed")
         approver.ctl("approve", str(d.status()["waiting"][0]))
         equal(ping(KP), 1, "approved")
+        check("no earlier" in operator.ctl("rollback", code=REFUSED).stderr, "what was left is left")
 
 
 def test_approvals_and_confirmation():

@@ -105,6 +105,25 @@ def test_rollback():
         equal(d.status()["generation"], 4, "after a restart")
 
 
+def test_a_second_rollback_goes_one_further():
+    """Also when what was left had been pushed twice, or had been gone back to: nothing that was taken
+    back judges again unless it is named."""
+    with Network(hosts=False), Daemon() as d:
+        second, third = (POLICY.replace("name = e2e", f"name = {n}") for n in ("second", "third"))
+        for text in (second, third, third):
+            push(d, text)
+        d.ctl("rollback")
+        equal(running(d)[:2], (5, "second"), "one back")
+        d.ctl("rollback")
+        equal(running(d)[:2], (6, "e2e"), "one further")
+        check("no earlier" in d.ctl("rollback", code=REFUSED).stderr, "that was the first")
+        push(d, third)
+        d.ctl("rollback")
+        equal(running(d)[:2], (8, "e2e"), "what was pushed anew is left again")
+        d.ctl("rollback", "5")
+        equal(running(d)[:2], (9, "second"), "by its number")
+
+
 def test_confirmed_in_time():
     with Network(), Daemon() as d:
         out = push(d, OPEN, "--confirm-within", "3s").stdout
