@@ -105,6 +105,10 @@ diff_parse_table(const json_t *table, const char *name, struct err *e)
 
 	if (room_check_table(json_string_length(table), e) != 0)
 		return NULL;
+	if (json_string_length(table) == 0) {
+		err_set(e, name, 0, NULL, "is empty: make a table with trefoil-geo build");
+		return NULL;
+	}
 	bytes = decode(json_string_value(table), json_string_length(table), &size);
 	if (bytes == NULL)
 		err_set(e, name, 0, "table", "is not base64");

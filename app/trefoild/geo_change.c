@@ -172,7 +172,8 @@ status_of(struct daemon *d)
 json_t *
 geo_on_request(void *context, const struct control_peer *peer, const json_t *request)
 {
-	const char *action = change_text(request, "action"), *message;
+	const char *action = change_text(request, "action"), *bad = change_forged(request),
+		   *message;
 	struct store_person who = change_peer(peer);
 	struct daemon *d = context;
 	struct err_list errors = { .n = 0 };
@@ -181,6 +182,8 @@ geo_on_request(void *context, const struct control_peer *peer, const json_t *req
 	uint32_t number = 0;
 	int status;
 
+	if (bad != NULL)
+		return change_refuse(bad, "there is a control character in it");
 	if (action != NULL && strcmp(action, "status") == 0)
 		return status_of(d);
 	if (action != NULL && strcmp(action, "reload") == 0)

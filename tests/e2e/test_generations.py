@@ -101,6 +101,7 @@ def test_rollback():
         d.ctl("rollback", "2", "-m", "it was right")
         equal((ping(KP), d.status()["generation"]), (1, 4), "an older one by its number")
         d.ctl("rollback", "4", code=REFUSED)
+        check("from 1" in d.ctl("rollback", "0", code=2).stderr, "Junos counts another way")
         restart(d)
         equal(d.status()["generation"], 4, "after a restart")
 
