@@ -140,6 +140,53 @@ def test_who_may_nothing_cannot_fill_the_log():
         equal(sum(r.get("not_permitted_before", 0) for r in records), 200 - told, "counted")
 
 
+FLOOD = """
+import socket, sys, time
+clients, chunk, sent = [], b"x" * 65536, 0
+for i in range(60):
+    s = socket.socket(socket.AF_UNIX)
+    s.setblocking(False)
+    s.connect(sys.argv[1])
+    s.send(b'{"command":"status","x":"')
+    clients.append([s, 0])
+end = time.monotonic() + 5
+while time.monotonic() < end and sent < 300 << 20:
+    for c in clients:
+        try:
+            n = c[0].send(chunk) if c[1] < 15 << 20 else 0
+            c[1] += n
+            sent += n
+        except BlockingIOError:
+            pass
+        except OSError:
+            c[1] = 1 << 30
+print(sent >> 20, flush=True)
+sys.stdin.read()
+"""
+
+
+def resident(d):
+    with open(f"/proc/{d.process.pid}/status") as f:
+        return int(re.search(r"VmRSS:\s+(\d+)", f.read())[1]) >> 10
+
+
+def test_what_a_viewer_sends_takes_little_memory():
+    """Requests that never end, as large as they may be, by somebody who may only look."""
+    with Network(hosts=False), Daemon(settings=ACCESS) as d:
+        viewer = Person(d, 2004, VIEWERS)
+        before = resident(d)
+        flood = subprocess.Popen(["python3", "-c", FLOOD, d.socket], user=viewer.uid, group=65534,
+                                 extra_groups=viewer.groups, stdin=subprocess.PIPE,
+                                 stdout=subprocess.PIPE, text=True)
+        sent = int(flood.stdout.readline())
+        check(sent > 100, "it was sent", sent)
+        check(resident(d) - before < 160, "memory", before, resident(d))
+        d.push(OPEN)
+        d.ctl("geo", "push", os.path.join(ROOT, "config/geo/internet.tgt"))
+        equal(d.status()["generation"], 3, "operators are served")
+        flood.communicate()
+
+
 def test_groups_that_do_not_exist():
     with Network(hosts=False), Daemon(settings={"access.approvals": 1}) as d:
         stranger = Person(d, 2001, OPERATORS)
