@@ -112,7 +112,8 @@ geo_change_reload(struct daemon *d)
 	if (propose(d, geo, &who, "SIGHUP", &number, &is_waiting, &errors) == 0)
 		return;
 	if (errors.n > 0)
-		daemon_log("%s", err_format(&errors.items[0], line, sizeof(line)));
+		daemon_event(d, "refused", "SIGHUP: %s",
+			err_format(&errors.items[0], line, sizeof(line)));
 	daemon_alarm(d, ALARM_GEO,
 		"the geo table could not be loaded again, the old one judges: %.400s",
 		errors.n > 0 ? line : "out of memory");

@@ -243,6 +243,9 @@ def test_a_push_is_withdrawn():
         equal((d.status()["waiting"], d.status()["generation"]), ([], 1), "nothing changed")
         record = d.ask("show", "2")
         equal((record["state"], record["note"][-6:]), ("refused", "a typo"), "record")
+        text = d.ctl("show", "2").stdout
+        check(re.search("note +by uid 2001: a typo", text) and "rolled back" not in text, "for people",
+              text)
         operator.ctl("rollback", "2", code=REFUSED)
         check("a typo" in approver.ctl("approve", "2", code=REFUSED).stderr, "why not")
         with open(os.path.join(d.dir, "audit.jsonl")) as f:
