@@ -39,6 +39,8 @@ compare(struct daemon *d, struct generation *candidate, size_t limit)
 	return result != NULL ? control_ok(result) : refuse(NULL, "out of memory");
 }
 
+#define RULE_LENGTH 20u /* of a long one, in bytes of text */
+
 /* Takes `policy`, adds a user to `geo`. */
 static json_t *
 compile_and_compare(struct daemon *d, struct policy *policy, struct geo_ref *geo, size_t limit)
@@ -47,7 +49,7 @@ compile_and_compare(struct daemon *d, struct policy *policy, struct geo_ref *geo
 	struct generation *candidate;
 	struct err e;
 
-	if (room_check(d, geo->table, &e) != 0) {
+	if (room_check(d, geo->table, policy->n_rules * RULE_LENGTH, &e) != 0) {
 		policy_free(policy);
 		return control_refuse(CONTROL_REFUSED, &e, 1);
 	}

@@ -269,17 +269,22 @@ rule_json(const struct policy *policy, uint32_t rule)
 	return json_string(policy_rule_format(policy, rule, text, sizeof(text)));
 }
 
+/* So many fit into one answer. */
+#define RULES_MAX 10000u
+
 static json_t *
-rules_json(const struct comparison *c)
+rules_json(const struct comparison *c, size_t *n_found)
 {
 	const struct policy *a = c->before->policy, *b = c->after->policy;
 	json_t *list = json_array();
 	struct diff_rule *rules;
 	size_t i, n = 0;
 
+	*n_found = 0;
 	if (diff_rules(a, b, &rules, &n) != 0)
 		return list;
-	for (i = 0; i < n; i++)
+	*n_found = n;
+	for (i = 0; i < n && i < RULES_MAX; i++)
 		json_array_append_new(
 			list, json_pack("{s:s, s:o, s:o}", "change",
 				      rules[i].before == RULESET_RULE_NONE  ? "added"
@@ -337,18 +342,22 @@ report_diff(const struct comparison *c, size_t limit)
 {
 	const struct diff *d = c->diff;
 	struct totals t = totals_of(c);
-	json_t *changes = json_array();
+	json_t *changes = json_array(), *rules;
+	size_t n_rules;
 
 	add_changes(changes, c, &d->changes4, limit);
 	add_changes(changes, c, &d->changes6, limit);
-	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:o, s:o}, s:o, s:I, "
-			 "s:o, s:I, s:o, s:I}",
+	rules = rules_json(c, &n_rules);
+	return json_pack(
+		"{s:I, s:o, s:o, s:o, s:o, s:I, s:o, s:{s:I, s:I, s:I, s:o, s:o}, s:o, s:I, "
+		"s:o, s:I, s:o, s:I}",
 		"generation", (json_int_t)c->before->number, "before", side_json(c->before),
 		"after", side_json(c->after), "settings",
-		report_settings(c->before->policy, c->after->policy), "rules", rules_json(c),
-		"space", space_json(d), "traffic", "window_s", (json_int_t)c->window.seconds,
-		"packets", (json_int_t)t.all.packets, "bytes", (json_int_t)t.all.bytes, "affected",
-		share_json(&t.affected, &t.all), "frames", frames_json(c, &t.all), "countries",
+		report_settings(c->before->policy, c->after->policy), "rules", rules, "n_rules",
+		(json_int_t)n_rules, "space", space_json(d), "traffic", "window_s",
+		(json_int_t)c->window.seconds, "packets", (json_int_t)t.all.packets, "bytes",
+		(json_int_t)t.all.bytes, "affected", share_json(&t.affected, &t.all), "frames",
+		frames_json(c, &t.all), "countries",
 		rows_json(c, &d->countries, &t.all, false, limit), "n_countries",
 		(json_int_t)d->countries.n, "asns", rows_json(c, &d->asns, &t.all, true, limit),
 		"n_asns", (json_int_t)d->asns.n, "changes", changes, "n_changes",

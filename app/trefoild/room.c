@@ -19,6 +19,7 @@
 #define CGROUP        "/sys/fs/cgroup"
 #define LINE_SIZE     256
 #define UNPACKED      32u /* bytes in memory per byte of a table file, its columns included */
+#define RULES_SIZE    24u /* per byte of a policy: its rules, and the ranges that they cut */
 
 static_assert(RLIM_INFINITY == UINT64_MAX, "no limit is the greatest number");
 
@@ -201,9 +202,11 @@ check(uint64_t needed, const char *what, struct err *e)
 }
 
 int
-room_check(const struct daemon *d, const struct geo_table *table, struct err *e)
+room_check(const struct daemon *d, const struct geo_table *table, size_t policy_size, struct err *e)
 {
-	return check(room_needed(table, d->n_workers, d->nodes.n), "one more generation", e);
+	uint64_t needed = room_needed(table, d->n_workers, d->nodes.n);
+
+	return check(needed + (uint64_t)policy_size * RULES_SIZE, "one more generation", e);
 }
 
 int

@@ -22,8 +22,10 @@ uint64_t room_of_groups(const char *root, const char *group);
  * between included. */
 uint64_t room_needed(const struct geo_table *table, unsigned int n_workers, unsigned int n_nodes);
 
-/* For one more generation. Returns 0 or -ENOMEM, `e` says how much is missing. */
-int room_check(const struct daemon *d, const struct geo_table *table, struct err *e);
+/* For one more generation, whose policy has a text of `policy_size` bytes. Returns 0 or -ENOMEM, `e` says
+ * how much is missing. */
+int room_check(
+	const struct daemon *d, const struct geo_table *table, size_t policy_size, struct err *e);
 
 /* The same for reading a table file of `size` bytes. */
 int room_check_table(size_t size, struct err *e);

@@ -152,6 +152,9 @@ show_rules(const json_t *result, FILE *out)
 		free(before);
 		free(after);
 	}
+	if (integer_at(result, "n_rules") > (json_int_t)i)
+		fprintf(out, "  ... and %lld more rules\n",
+			(long long)(integer_at(result, "n_rules") - (json_int_t)i));
 }
 
 static void
