@@ -247,7 +247,7 @@ static void
 on_event(void *context, const struct daemon_event *event)
 {
 	static const char *const kinds[] = { "start", "push", "geo", "age", "rollback", "confirm",
-		"approval", "proposal" };
+		"approval", "proposal", "refused" };
 	struct audit_log *log = context;
 	size_t i;
 

@@ -127,6 +127,38 @@ may_propose(const struct daemon *d, const struct change *change, struct err_list
 	return 0;
 }
 
+/* A proposal that ends without having judged. */
+static int
+refuse_proposal(struct daemon *d, const struct store_record *proposal, const char *by,
+	const char *why, struct err *e)
+{
+	struct store_record record = *proposal;
+	char note[2 * sizeof(record.note)];
+
+	record.state = STORE_REFUSED;
+	snprintf(note, sizeof(note), "by %s: %s", by, why);
+	text_copy(record.note, sizeof(record.note), note);
+	return store_update(d->store, &record, e);
+}
+
+/* Nobody can approve any more what was made to follow another generation than the one that judges
+ * now. If the disk does not take it, may_approve() says the same. */
+static void
+refuse_overtaken(struct daemon *d)
+{
+	const struct store_record *list = NULL;
+	char why[64];
+	size_t i, n = 0;
+
+	if (d->store != NULL)
+		list = store_list(d->store, &n);
+	snprintf(why, sizeof(why), "generation %u began to judge before it was approved",
+		d->running.number);
+	for (i = 0; i < n; i++)
+		if (list[i].state == STORE_WAITING && list[i].parent != d->running.number)
+			(void)refuse_proposal(d, &list[i], "trefoild", why, NULL);
+}
+
 /* Takes `g`. */
 static int
 publish(struct daemon *d, struct generation *g, const struct enact_text *text,
@@ -135,6 +167,7 @@ publish(struct daemon *d, struct generation *g, const struct enact_text *text,
 	if (enact_publish(d, g, text, record) != 0)
 		return err_set_code(err_list_next(errors), ENOMEM, NULL, 0, NULL, "out of memory");
 	change_arm(d, change_left_s(d));
+	refuse_overtaken(d);
 	return 0;
 }
 
@@ -231,6 +264,10 @@ may_approve(struct daemon *d, const struct store_person *who, const struct store
 {
 	uint32_t i;
 
+	if (r->state == STORE_REFUSED)
+		return err_set_code(e, ESTALE, NULL, 0, NULL,
+			"generation %u cannot be approved any more (%s): push it again", r->number,
+			r->note);
 	if (r->state != STORE_WAITING)
 		return err_set(e, NULL, 0, NULL, "generation %u is %s: it needs no approval",
 			r->number, store_state_name(r->state));
@@ -249,12 +286,31 @@ may_approve(struct daemon *d, const struct store_person *who, const struct store
 	return 0;
 }
 
+/* The one that is left is no target of a later rollback. */
+static void
+mark_left(struct daemon *d, uint32_t number, const struct store_person *who, const char *message)
+{
+	const struct store_record *found =
+		d->store != NULL && number != 0 ? store_find(d->store, number) : NULL;
+	char note[sizeof(who->name) + sizeof(((struct store_record *)0)->message) + 8];
+	struct store_record record;
+
+	if (found == NULL || found->state == STORE_DAMAGED)
+		return;
+	record = *found;
+	record.state = STORE_ROLLED_BACK;
+	snprintf(note, sizeof(note), "by %s: %s", who->name, message);
+	text_copy(record.note, sizeof(record.note), note);
+	(void)store_update(d->store, &record, NULL);
+}
+
 static int
 enact_approved(struct daemon *d, struct store_record *record, struct err_list *errors)
 {
 	struct geo_ref *geo;
 	struct enact_text text;
 	struct generation *g;
+	uint32_t left = d->running.number;
 	int status = enact_make_room(d, errors);
 
 	if (status == 0)
@@ -266,6 +322,8 @@ enact_approved(struct daemon *d, struct store_record *record, struct err_list *e
 	status = g == NULL ? -EINVAL : store_update(d->store, record, err_list_next(errors));
 	if (status == 0) {
 		errors->n = errors->n_found = 0;
+		if (strcmp(record->kind, "rollback") == 0)
+			mark_left(d, left, &record->pushed, record->message);
 		status = publish(d, g, &text, record, errors);
 	} else {
 		generation_free(g);
@@ -348,6 +406,19 @@ is_same(const struct store_record *a, const struct store_record *b)
 	       strcmp(a->geo_sha256, b->geo_sha256) == 0;
 }
 
+/* Has somebody gone back from the same later on? */
+static bool
+was_left(const struct store_record *list, size_t n, const struct store_record *r)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (list[i].number > r->number && list[i].state == STORE_ROLLED_BACK &&
+			is_same(&list[i], r))
+			return true;
+	return false;
+}
+
 const struct store_record *
 change_find_target(const struct daemon *d, bool is_geo)
 {
@@ -364,7 +435,8 @@ change_find_target(const struct daemon *d, bool is_geo)
 
 		if (r->state != STORE_CONFIRMED || (now->number != 0 && r->number >= now->number))
 			continue;
-		if (is_geo ? strcmp(r->geo_sha256, now->geo_sha256) != 0 : !is_same(r, now))
+		if (is_geo ? strcmp(r->geo_sha256, now->geo_sha256) != 0
+			   : !is_same(r, now) && !was_left(list, n, r))
 			return r;
 	}
 	return NULL;
@@ -393,24 +465,6 @@ find_judged(const struct daemon *d, uint32_t target, struct err *e)
 	else
 		return r;
 	return NULL;
-}
-
-/* The one that is left is no target of a later rollback. */
-static void
-mark_left(struct daemon *d, uint32_t number, const struct store_person *who, const char *message)
-{
-	const struct store_record *found =
-		d->store != NULL && number != 0 ? store_find(d->store, number) : NULL;
-	char note[sizeof(who->name) + sizeof(((struct store_record *)0)->message) + 8];
-	struct store_record record;
-
-	if (found == NULL || found->state == STORE_DAMAGED)
-		return;
-	record = *found;
-	record.state = STORE_ROLLED_BACK;
-	snprintf(note, sizeof(note), "by %s: %s", who->name, message);
-	text_copy(record.note, sizeof(record.note), note);
-	(void)store_update(d->store, &record, NULL);
 }
 
 /* Takes `g`. */
@@ -443,16 +497,40 @@ needs_approval(const struct daemon *d, uint32_t target)
 	return before == NULL || before->number != target || has_gone_back;
 }
 
+/* Who pushed the wrong thing must be able to take it back before somebody approves it. */
+static int
+withdraw(struct daemon *d, const struct store_record *proposal, const struct change *change,
+	struct err_list *errors)
+{
+	uint32_t number = proposal->number;
+	int status = refuse_proposal(
+		d, proposal, change->who.name, change->message, err_list_next(errors));
+
+	if (status != 0)
+		return status;
+	errors->n = errors->n_found = 0;
+	daemon_event(d, "proposal", "generation %u is withdrawn by %s: %s", number,
+		change->who.name, change->message);
+	return 0;
+}
+
 int
 change_rollback(struct daemon *d, const struct change *wanted, uint32_t target, uint32_t *number,
 	bool *is_waiting, struct err_list *errors)
 {
-	const struct store_record *found = find_judged(d, target, err_list_next(errors));
+	const struct store_record *waiting =
+		target != 0 && d->store != NULL ? store_find(d->store, target) : NULL;
+	const struct store_record *found;
 	struct change change = *wanted;
 	struct store_record record;
 	struct generation *g;
 	int status;
 
+	*is_waiting = false;
+	*number = target;
+	if (waiting != NULL && waiting->state == STORE_WAITING)
+		return withdraw(d, waiting, wanted, errors);
+	found = find_judged(d, target, err_list_next(errors));
 	if (found == NULL)
 		return -EINVAL;
 	record = *found;
@@ -460,7 +538,6 @@ change_rollback(struct daemon *d, const struct change *wanted, uint32_t target, 
 	status = change_read(d, &record, &change.text, &change.geo, errors);
 	if (status != 0)
 		return status;
-	*is_waiting = false;
 	if (change.n_approvals > 0 && needs_approval(d, record.number)) {
 		status = change_propose(d, &change, number, is_waiting, errors);
 	} else {

@@ -45,12 +45,13 @@ int change_confirm(
 	struct daemon *d, const struct store_person *who, uint32_t number, struct err_list *errors);
 
 /* Make a new generation of an older one; of `change`, its text and table are not used. `target` 0 =
- * change_find_target(), for which no approval is needed. */
+ * change_find_target(), for which no approval is needed; one that waits for approvals is withdrawn,
+ * and its number is `*number`. */
 int change_rollback(struct daemon *d, const struct change *change, uint32_t target,
 	uint32_t *number, bool *is_waiting, struct err_list *errors);
 
 /* The newest confirmed generation before the running one: of those that are not the same policy and
- * table; when the running one is unconfirmed, of all; `is_geo`: of those with another table. NULL =
+ * table, nor the same as one that was rolled back after them; when the running one is unconfirmed, of all; `is_geo`: of those with another table. NULL =
  * none. */
 const struct store_record *change_find_target(const struct daemon *d, bool is_geo);
 

@@ -42,6 +42,7 @@ json_t *
 change_answer(struct daemon *d, int status, uint32_t number, bool is_waiting,
 	const struct err_list *errors)
 {
+	const struct store_record *record;
 	json_t *result;
 
 	if (status != 0)
@@ -50,9 +51,12 @@ change_answer(struct daemon *d, int status, uint32_t number, bool is_waiting,
 	result = report_status(d);
 	if (result == NULL)
 		return change_refuse(NULL, "out of memory");
+	record = d->store != NULL ? store_find(d->store, number) : NULL;
 	json_object_set_new(result, "change",
-		json_pack("{s:I, s:b}", "generation", (json_int_t)number, "waiting",
-			(int)is_waiting));
+		json_pack("{s:I, s:b, s:b, s:s}", "generation", (json_int_t)number, "waiting",
+			(int)is_waiting, "withdrawn",
+			record != NULL && record->state == STORE_REFUSED, "note",
+			record != NULL ? record->note : ""));
 	return control_ok(result);
 }
 
@@ -68,9 +72,8 @@ number_of(const json_t *request, const char *key, int64_t max)
 	return json_is_integer(value) && number >= 1 && number <= max ? number : -1;
 }
 
-/* Names and messages are part of rules, logs and evidence. */
-static const char *
-forged(const json_t *request)
+const char *
+change_forged(const json_t *request)
 {
 	static const char *const keys[] = { "name", "message" };
 	const char *text;
@@ -89,7 +92,7 @@ change_on_push(void *context, const struct control_peer *peer, const json_t *req
 {
 	struct daemon *d = context;
 	const json_t *text = json_object_get(request, "text");
-	const char *name = change_text(request, "name"), *bad = forged(request);
+	const char *name = change_text(request, "name"), *bad = change_forged(request);
 	int64_t within = number_of(request, "confirm_within_s", CHANGE_WITHIN_MAX_S);
 	struct err_list errors = { .n = 0 };
 	struct change change = { .kind = "push",
@@ -133,7 +136,7 @@ change_on_rollback(void *context, const struct control_peer *peer, const json_t 
 {
 	struct daemon *d = context;
 	int64_t target = number_of(request, "generation", UINT32_MAX);
-	const char *message = change_text(request, "message"), *bad = forged(request);
+	const char *message = change_text(request, "message"), *bad = change_forged(request);
 	struct err_list errors = { .n = 0 };
 	struct change change = { .kind = "rollback",
 		.who = change_peer(peer),

@@ -23,5 +23,9 @@ json_t *change_answer(struct daemon *d, int status, uint32_t number, bool is_wai
 /* The text under a key, NULL = none. */
 const char *change_text(const json_t *request, const char *key);
 
+/* The key of a name or message with control characters in it, NULL = none: they are part of rules, logs
+ * and evidence. */
+const char *change_forged(const json_t *request);
+
 /* One error of a request. */
 json_t *change_refuse(const char *key, const char *message);

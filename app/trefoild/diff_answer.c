@@ -39,6 +39,8 @@ compare(struct daemon *d, struct generation *candidate, size_t limit)
 	return result != NULL ? control_ok(result) : refuse(NULL, "out of memory");
 }
 
+#define RULE_LENGTH 20u /* of a long one, in bytes of text */
+
 /* Takes `policy`, adds a user to `geo`. */
 static json_t *
 compile_and_compare(struct daemon *d, struct policy *policy, struct geo_ref *geo, size_t limit)
@@ -47,7 +49,7 @@ compile_and_compare(struct daemon *d, struct policy *policy, struct geo_ref *geo
 	struct generation *candidate;
 	struct err e;
 
-	if (room_check(d, geo->table, &e) != 0) {
+	if (room_check(d, geo->table, policy->n_rules * RULE_LENGTH, &e) != 0) {
 		policy_free(policy);
 		return control_refuse(CONTROL_REFUSED, &e, 1);
 	}
@@ -105,6 +107,10 @@ diff_parse_table(const json_t *table, const char *name, struct err *e)
 
 	if (room_check_table(json_string_length(table), e) != 0)
 		return NULL;
+	if (json_string_length(table) == 0) {
+		err_set(e, name, 0, NULL, "is empty: make a table with trefoil-geo build");
+		return NULL;
+	}
 	bytes = decode(json_string_value(table), json_string_length(table), &size);
 	if (bytes == NULL)
 		err_set(e, name, 0, "table", "is not base64");

@@ -55,7 +55,7 @@ enact_compile(struct daemon *d, uint32_t number, const struct enact_text *text, 
 	struct generation *g;
 
 	(void)publisher_reclaim(d->publisher);
-	if (room_check(d, geo->table, err_list_next(errors)) != 0)
+	if (room_check(d, geo->table, text->size, err_list_next(errors)) != 0)
 		return NULL;
 	if (errors != NULL)
 		errors->n = errors->n_found = 0;

@@ -112,7 +112,8 @@ geo_change_reload(struct daemon *d)
 	if (propose(d, geo, &who, "SIGHUP", &number, &is_waiting, &errors) == 0)
 		return;
 	if (errors.n > 0)
-		daemon_log("%s", err_format(&errors.items[0], line, sizeof(line)));
+		daemon_event(d, "refused", "SIGHUP: %s",
+			err_format(&errors.items[0], line, sizeof(line)));
 	daemon_alarm(d, ALARM_GEO,
 		"the geo table could not be loaded again, the old one judges: %.400s",
 		errors.n > 0 ? line : "out of memory");
@@ -172,7 +173,8 @@ status_of(struct daemon *d)
 json_t *
 geo_on_request(void *context, const struct control_peer *peer, const json_t *request)
 {
-	const char *action = change_text(request, "action"), *message;
+	const char *action = change_text(request, "action"), *bad = change_forged(request),
+		   *message;
 	struct store_person who = change_peer(peer);
 	struct daemon *d = context;
 	struct err_list errors = { .n = 0 };
@@ -181,6 +183,8 @@ geo_on_request(void *context, const struct control_peer *peer, const json_t *req
 	uint32_t number = 0;
 	int status;
 
+	if (bad != NULL)
+		return change_refuse(bad, "there is a control character in it");
 	if (action != NULL && strcmp(action, "status") == 0)
 		return status_of(d);
 	if (action != NULL && strcmp(action, "reload") == 0)

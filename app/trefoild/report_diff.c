@@ -269,17 +269,22 @@ rule_json(const struct policy *policy, uint32_t rule)
 	return json_string(policy_rule_format(policy, rule, text, sizeof(text)));
 }
 
+/* So many fit into one answer. */
+#define RULES_MAX 10000u
+
 static json_t *
-rules_json(const struct comparison *c)
+rules_json(const struct comparison *c, size_t *n_found)
 {
 	const struct policy *a = c->before->policy, *b = c->after->policy;
 	json_t *list = json_array();
 	struct diff_rule *rules;
 	size_t i, n = 0;
 
+	*n_found = 0;
 	if (diff_rules(a, b, &rules, &n) != 0)
 		return list;
-	for (i = 0; i < n; i++)
+	*n_found = n;
+	for (i = 0; i < n && i < RULES_MAX; i++)
 		json_array_append_new(
 			list, json_pack("{s:s, s:o, s:o}", "change",
 				      rules[i].before == RULESET_RULE_NONE  ? "added"
@@ -315,40 +320,13 @@ frames_json(const struct comparison *c, const struct diff_traffic *all)
 	return list;
 }
 
-/* What is no rule but decides all the same. */
-static json_t *
-settings_json(const struct comparison *c)
-{
-	static const char *const modes[] = { "enforce", "shadow" };
-	static const char *const inbound[] = { "pass", "source", "destination" };
-	const struct policy *a = c->before->policy, *b = c->after->policy;
-	json_t *list = json_array();
-
-	if (a->mode != b->mode)
-		json_array_append_new(
-			list, json_pack("{s:s, s:s, s:s}", "key", "[policy] mode", "before",
-				      modes[a->mode], "after", modes[b->mode]));
-	if (a->inbound != b->inbound)
-		json_array_append_new(
-			list, json_pack("{s:s, s:s, s:s}", "key", "[direction] inbound", "before",
-				      inbound[a->inbound], "after", inbound[b->inbound]));
-	if (a->conflict != b->conflict)
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "key", "[policy] conflict",
-						    "before", policy_conflict_name(a->conflict),
-						    "after", policy_conflict_name(b->conflict)));
-	if (memcmp(&a->limits, &b->limits, sizeof(a->limits)) != 0)
-		json_array_append_new(
-			list, json_pack("{s:s, s:n, s:n}", "key", "[limits], [ports] or [nat64]",
-				      "before", "after"));
-	return list;
-}
-
 static json_t *
 side_json(const struct generation *g)
 {
-	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:b}", "policy", g->policy->name, "file",
-		g->policy->file, "sha256", g->policy->sha256, "geo_sha256", g->geo->table->sha256,
-		"geo_built_at", report_time((time_t)g->geo->table->built_at), "stale",
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:b}", "policy", g->policy->name, "file",
+		g->policy->file, "sha256", g->policy->sha256, "geo_file", g->geo->path,
+		"geo_sha256", g->geo->table->sha256, "geo_built_at",
+		report_time((time_t)g->geo->table->built_at), "stale",
 		(int)g->ruleset->options.is_stale);
 }
 
@@ -364,17 +342,22 @@ report_diff(const struct comparison *c, size_t limit)
 {
 	const struct diff *d = c->diff;
 	struct totals t = totals_of(c);
-	json_t *changes = json_array();
+	json_t *changes = json_array(), *rules;
+	size_t n_rules;
 
 	add_changes(changes, c, &d->changes4, limit);
 	add_changes(changes, c, &d->changes6, limit);
-	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:o, s:o}, s:o, s:I, "
-			 "s:o, s:I, s:o, s:I}",
+	rules = rules_json(c, &n_rules);
+	return json_pack(
+		"{s:I, s:o, s:o, s:o, s:o, s:I, s:o, s:{s:I, s:I, s:I, s:o, s:o}, s:o, s:I, "
+		"s:o, s:I, s:o, s:I}",
 		"generation", (json_int_t)c->before->number, "before", side_json(c->before),
-		"after", side_json(c->after), "settings", settings_json(c), "rules", rules_json(c),
-		"space", space_json(d), "traffic", "window_s", (json_int_t)c->window.seconds,
-		"packets", (json_int_t)t.all.packets, "bytes", (json_int_t)t.all.bytes, "affected",
-		share_json(&t.affected, &t.all), "frames", frames_json(c, &t.all), "countries",
+		"after", side_json(c->after), "settings",
+		report_settings(c->before->policy, c->after->policy), "rules", rules, "n_rules",
+		(json_int_t)n_rules, "space", space_json(d), "traffic", "window_s",
+		(json_int_t)c->window.seconds, "packets", (json_int_t)t.all.packets, "bytes",
+		(json_int_t)t.all.bytes, "affected", share_json(&t.affected, &t.all), "frames",
+		frames_json(c, &t.all), "countries",
 		rows_json(c, &d->countries, &t.all, false, limit), "n_countries",
 		(json_int_t)d->countries.n, "asns", rows_json(c, &d->asns, &t.all, true, limit),
 		"n_asns", (json_int_t)d->asns.n, "changes", changes, "n_changes",

@@ -27,6 +27,9 @@ void comparison_fini(struct comparison *c);
 /* At most `limit` rows and ranges of each kind. NEW, NULL = out of memory. */
 json_t *report_diff(const struct comparison *c, size_t limit);
 
+/* What is no rule but decides all the same, where it differs: an array of "key", "before", "after". NEW. */
+json_t *report_settings(const struct policy *before, const struct policy *after);
+
 /* How much new data may change without a second look: per cent of the address space that the
  * running table knows, and of the traffic of the window. 100 = anything. */
 struct blast_radius {

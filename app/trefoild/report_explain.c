@@ -312,8 +312,9 @@ parse_frame(const json_t *request, struct explain_question *q, struct err *e)
 				    json_integer_value(link) > UINT16_MAX))
 		return refuse(e, "link_type", "is no number of a link type");
 	if (offline_link(link != NULL ? (int)json_integer_value(link) : 1, &q->link) != 0)
-		return refuse(e, "link_type",
-			"is not supported: Ethernet, raw IP, Linux cooked and loopback are");
+		return err_set(e, NULL, 0, "link_type",
+			"%d is not supported: Ethernet, raw IP, Linux cooked and loopback are",
+			(int)json_integer_value(link));
 	if (parse_bytes(json_string_value(frame), json_string_length(frame), q, e) != 0)
 		return -EINVAL;
 	q->wire_length = q->length;

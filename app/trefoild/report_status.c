@@ -6,6 +6,8 @@
 #include "change.h"
 #include "watchdog.h"
 
+#include <string.h>
+
 json_t *
 report_time(time_t when)
 {
@@ -17,18 +19,34 @@ report_time(time_t when)
 	return json_string(text);
 }
 
+/* What was taken back for what runs, until another generation judges: null, or which one and why. Also
+ * when that was found at a start, where no new generation was made. */
+static json_t *
+rolled_back_json(const struct daemon *d)
+{
+	const struct store_record *r =
+		d->store != NULL ? store_newest(d->store, STORE_ROLLED_BACK) : NULL;
+	bool is_left = strcmp(d->running.kind, "rollback") == 0;
+
+	if (r == NULL ||
+		(r->number < d->running.number && !(is_left && r->number == d->running.parent)))
+		return json_null();
+	return json_pack("{s:I, s:s}", "generation", (json_int_t)r->number, "note", r->note);
+}
+
 static json_t *
 policy_json(const struct daemon *d, const struct generation *g)
 {
 	const struct store_record *r = &d->running;
 	bool is_confirmed = r->state != STORE_UNCONFIRMED;
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:b, s:o, s:o}", "name", g->policy->name,
-		"file", g->policy->file, "sha256", g->policy->sha256, "pushed_by", g->pushed_by,
-		"pushed_at", report_time(g->pushed_at), "message", g->message, "confirmed",
-		(int)is_confirmed, "confirm_until",
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:b, s:o, s:o, s:o}", "name",
+		g->policy->name, "file", g->policy->file, "sha256", g->policy->sha256, "pushed_by",
+		g->pushed_by, "pushed_at", report_time(g->pushed_at), "message", g->message,
+		"confirmed", (int)is_confirmed, "confirm_until",
 		is_confirmed ? json_null() : report_time((time_t)r->deadline), "confirm_left_s",
-		is_confirmed ? json_null() : json_integer(change_left_s(d)));
+		is_confirmed ? json_null() : json_integer(change_left_s(d)), "rolled_back",
+		rolled_back_json(d));
 }
 
 /* Generations that lack approvals. */

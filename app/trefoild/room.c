@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #define CGROUP        "/sys/fs/cgroup"
 #define LINE_SIZE     256
 #define UNPACKED      32u /* bytes in memory per byte of a table file, its columns included */
+#define RULES_SIZE    24u /* per byte of a policy: its rules, and the ranges that they cut */
 
 static_assert(RLIM_INFINITY == UINT64_MAX, "no limit is the greatest number");
 
@@ -51,6 +53,18 @@ read_available(void)
 	return kib > 0 ? kib << 10 : UINT64_MAX;
 }
 
+/* "KEY 123": 123 when the line begins with one of `keys`, else 0. */
+static uint64_t
+number_behind(const char *line, const char *const *keys, size_t n_keys)
+{
+	size_t i;
+
+	for (i = 0; i < n_keys; i++)
+		if (strncmp(line, keys[i], strlen(keys[i])) == 0)
+			return strtoull(line + strlen(keys[i]), NULL, 10);
+	return 0;
+}
+
 static uint64_t
 left_of(uint64_t max, uint64_t used)
 {
@@ -59,20 +73,53 @@ left_of(uint64_t max, uint64_t used)
 	return max > used ? max - used : 0;
 }
 
-/* "/system.slice/trefoild.service" of cgroup v2 and all groups above it: each may have a limit. */
+/* What a group holds that the kernel gives back before it ends anybody: clean pages of files, which a
+ * busy mirror fills every limit with. */
 static uint64_t
-read_groups(char *group)
+read_reclaimable(const char *path)
 {
-	uint64_t least = UINT64_MAX, max, left;
-	char path[2 * LINE_SIZE], *end;
+	static const char *const keys[] = { "active_file ", "inactive_file ", "slab_reclaimable " };
+	static const char *const held[] = { "file_dirty ", "file_writeback " };
+	FILE *file = fopen(path, "re");
+	uint64_t total = 0, busy = 0;
+	char line[LINE_SIZE];
 
-	while ((end = strrchr(group, '/')) != NULL) {
-		snprintf(path, sizeof(path), CGROUP "%s/memory.max", group);
-		max = read_number(path, UINT64_MAX);
-		snprintf(path, sizeof(path), CGROUP "%s/memory.current", group);
-		left = left_of(max, read_number(path, 0));
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+		total += number_behind(line, keys, sizeof(keys) / sizeof(keys[0]));
+		busy += number_behind(line, held, sizeof(held) / sizeof(held[0]));
+	}
+	if (file != NULL)
+		fclose(file);
+	return total > busy ? total - busy : 0;
+}
+
+/* Of one group, `length` characters of its path. */
+static uint64_t
+read_group(const char *root, const char *group, size_t length)
+{
+	char path[PATH_MAX];
+	uint64_t max, used, again;
+
+	snprintf(path, sizeof(path), "%s%.*s/memory.max", root, (int)length, group);
+	max = read_number(path, UINT64_MAX);
+	snprintf(path, sizeof(path), "%s%.*s/memory.current", root, (int)length, group);
+	used = read_number(path, 0);
+	snprintf(path, sizeof(path), "%s%.*s/memory.stat", root, (int)length, group);
+	again = read_reclaimable(path);
+	return left_of(max, used > again ? used - again : 0);
+}
+
+uint64_t
+room_of_groups(const char *root, const char *group)
+{
+	size_t length = strcmp(group, "/") != 0 ? strlen(group) : 0;
+	uint64_t least = read_group(root, group, length), left;
+
+	while (length > 0) {
+		while (group[--length] != '/' && length > 0)
+			;
+		left = read_group(root, group, length);
 		least = left < least ? left : least;
-		*end = '\0';
 	}
 	return least;
 }
@@ -82,12 +129,12 @@ read_cgroup(void)
 {
 	FILE *file = fopen("/proc/self/cgroup", "re");
 	uint64_t left = UINT64_MAX;
-	char line[LINE_SIZE];
+	char line[PATH_MAX];
 
 	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
 		line[strcspn(line, "\n")] = '\0';
 		if (strncmp(line, "0::", 3) == 0)
-			left = read_groups(line + 3);
+			left = room_of_groups(CGROUP, line + 3);
 	}
 	if (file != NULL)
 		fclose(file);
@@ -155,9 +202,11 @@ check(uint64_t needed, const char *what, struct err *e)
 }
 
 int
-room_check(const struct daemon *d, const struct geo_table *table, struct err *e)
+room_check(const struct daemon *d, const struct geo_table *table, size_t policy_size, struct err *e)
 {
-	return check(room_needed(table, d->n_workers, d->nodes.n), "one more generation", e);
+	uint64_t needed = room_needed(table, d->n_workers, d->nodes.n);
+
+	return check(needed + (uint64_t)policy_size * RULES_SIZE, "one more generation", e);
 }
 
 int

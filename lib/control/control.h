@@ -25,8 +25,9 @@
 #define CONTROL_PROTOCOL    1           /* "protocol_version" of a request; may be missing */
 #define CONTROL_LINE_MAX    (16u << 20) /* bytes without the newline */
 #define CONTROL_CLIENTS_MAX 64
-#define CONTROL_IDLE_MS     60000      /* a client without a whole request for so long is closed */
-#define CONTROL_OUTPUT_MAX  (1u << 20) /* unread bytes above which a client's requests wait */
+#define CONTROL_IDLE_MS     60000       /* a client without a whole request for so long is closed */
+#define CONTROL_OUTPUT_MAX  (1u << 20)  /* unread bytes above which a client's requests wait */
+#define CONTROL_HELD_MAX    (64u << 20) /* bytes of requests and answers of all clients */
 
 /* Exit codes of the programs and of responses. */
 enum control_exit {
@@ -73,6 +74,7 @@ struct control_limits {
 	size_t output_max;
 	unsigned int
 		spare_ms; /* when all places are taken, who was silent for so long makes room */
+	size_t held_max; /* of requests and answers of all clients: who holds the most makes room */
 };
 
 /* Listen at `path` (mode 0660; a stale socket file is replaced, a live one is EADDRINUSE).

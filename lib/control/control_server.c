@@ -7,6 +7,8 @@
  *   input   one line: reading stops while one is waiting to be answered;
  *   output  limits.output_max and one answer: above it, requests wait until the client reads;
  *   turns   N_TURN lines or TURN_MS, then the others come first;
+ *   all     limits.held_max bytes of input and output of all clients together: beyond it, who holds
+ *           the most of one user's is turned away;
  *   time    limits.idle_ms from one whole request to the next, whatever dribbles in or out between;
  *           limits.spare_ms when somebody else needs the place.
  *
@@ -344,6 +346,79 @@ client_read(struct client *c)
 	return evbuffer_commit_space(c->in, &piece, 1);
 }
 
+static size_t
+client_held(const struct client *c)
+{
+	return evbuffer_get_length(c->in) + evbuffer_get_length(c->out);
+}
+
+/* Bytes of all clients, or of one user's. */
+static size_t
+server_held(const struct control_server *s, const uint32_t *uid)
+{
+	const struct client *c;
+	size_t total = 0;
+
+	LIST_FOREACH(c, &s->clients, link)
+	if (uid == NULL || c->peer.uid == *uid)
+		total += client_held(c);
+	return total;
+}
+
+/* Of the user who holds the most, who has been at it the longest: what is sent in earnest is short. The
+ * list begins with the newest. */
+static struct client *
+server_find_greedy(const struct control_server *s)
+{
+	struct client *c, *found = NULL;
+	size_t most = 0, held;
+
+	LIST_FOREACH(c, &s->clients, link)
+	{
+		if (client_held(c) <= READ_SIZE)
+			continue;
+		held = server_held(s, &c->peer.uid);
+		if (held > most || (held == most && c->heard_ms <= found->heard_ms)) {
+			most = held;
+			found = c;
+		}
+	}
+	return found;
+}
+
+static void
+client_turn_away(struct client *c)
+{
+	struct err e;
+
+	evbuffer_drain(c->in, evbuffer_get_length(c->in));
+	if (evbuffer_get_length(c->out) > 0) {
+		client_free(c); /* does not read what it asked for */
+		return;
+	}
+	err_set(&e, NULL, 0, NULL,
+		"requests of all clients take more than %zu bytes: try again later",
+		c->server->limits.held_max);
+	client_put(c, control_refuse(CONTROL_REFUSED, &e, 1));
+	c->closing = true;
+	client_step(c);
+}
+
+/* Returns whether `current` is one of those that had to go. */
+static bool
+server_bound(struct control_server *s, const struct client *current)
+{
+	struct client *greedy;
+	bool is_gone = false;
+
+	while (server_held(s, NULL) > s->limits.held_max &&
+		(greedy = server_find_greedy(s)) != NULL) {
+		is_gone |= greedy == current;
+		client_turn_away(greedy);
+	}
+	return is_gone;
+}
+
 static void
 client_readable(evutil_socket_t fd, short what, void *context)
 {
@@ -351,7 +426,7 @@ client_readable(evutil_socket_t fd, short what, void *context)
 
 	if (client_read(c) < 0)
 		client_free(c);
-	else
+	else if (!server_bound(c->server, c))
 		client_step(c);
 }
 
@@ -548,7 +623,7 @@ control_server_new(struct event_base *base, const char *path,
 	s->commands = commands;
 	s->context = context;
 	s->limits = (struct control_limits){ CONTROL_CLIENTS_MAX, CONTROL_IDLE_MS,
-		CONTROL_OUTPUT_MAX, CONTROL_SPARE_MS };
+		CONTROL_OUTPUT_MAX, CONTROL_SPARE_MS, CONTROL_HELD_MAX };
 	LIST_INIT(&s->clients);
 	status = server_listen(s, path, e);
 	if (status < 0) {
@@ -570,6 +645,8 @@ control_server_limit(struct control_server *s, const struct control_limits *limi
 		s->limits.output_max = limits->output_max;
 	if (limits->spare_ms > 0)
 		s->limits.spare_ms = limits->spare_ms;
+	if (limits->held_max > 0)
+		s->limits.held_max = limits->held_max;
 }
 
 void

@@ -123,23 +123,24 @@ remove_unused_geo(const struct store *s)
 		closedir(directory);
 }
 
+/* What a restart may load, which goes never; proposals go when nothing else is left. */
 static bool
-is_waiting(const struct store_record *r)
+is_kept(const struct store *s, const struct store_record *r)
 {
-	return r->state == STORE_WAITING || r->state == STORE_UNCONFIRMED;
+	return r->state == STORE_UNCONFIRMED || r == store_newest(s, STORE_CONFIRMED);
 }
 
 static void
 forget_oldest(struct store *s)
 {
-	const struct store_record *newest = store_newest(s, STORE_CONFIRMED);
 	size_t i;
 
 	for (i = 0; i < s->n_records; i++)
-		if (&s->records[i] != newest && !is_waiting(&s->records[i]))
+		if (!is_kept(s, &s->records[i]) && s->records[i].state != STORE_WAITING)
 			break;
-	if (i == s->n_records)
-		i = 0; /* nothing but what waits */
+	for (i = i < s->n_records ? i : 0; i + 1 < s->n_records; i++)
+		if (!is_kept(s, &s->records[i]))
+			break;
 	remove_generation(s, s->records[i].number);
 	memmove(&s->records[i], &s->records[i + 1], (s->n_records - i - 1) * sizeof(*s->records));
 	s->n_records--;

@@ -33,7 +33,7 @@
 	X(UNCONFIRMED, "unconfirmed") /* judges until its deadline unless it is confirmed */       \
 	X(WAITING, "waiting")         /* has not judged yet: approvals are missing */              \
 	X(ROLLED_BACK, "rolled-back") /* has judged, and was taken back */                         \
-	X(REFUSED, "refused")         /* never judged and never will */                            \
+	X(REFUSED, "refused")         /* never judged and never will: overtaken, or withdrawn */   \
 	X(DAMAGED, "damaged")         /* cannot be read any more */
 
 enum store_state {
@@ -104,8 +104,9 @@ uint32_t store_next_number(const struct store *s);
 
 /* Add a generation with store_next_number() or a greater number; its digests must be those of the
  * bytes. `geo` may be NULL when the store has the table already. Then removes the oldest
- * generations beyond STORE_KEPT, but never the newest confirmed one and those that wait. Returns 0;
- * else nothing was added and `e` says why: -EINVAL (number, digest), -ENOSPC, -EIO, -EROFS... */
+ * generations beyond STORE_KEPT, but never the newest confirmed one and those that wait for their
+ * confirmation, and those that wait for approvals only when nothing else is left. Returns 0; else
+ * nothing was added and `e` says why: -EINVAL (number, digest), -ENOSPC, -EIO, -EROFS... */
 int store_add(struct store *s, const struct store_record *record, const void *policy,
 	size_t policy_size, const void *geo, size_t geo_size, struct err *e);
 

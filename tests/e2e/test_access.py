@@ -140,6 +140,53 @@ def test_who_may_nothing_cannot_fill_the_log():
         equal(sum(r.get("not_permitted_before", 0) for r in records), 200 - told, "counted")
 
 
+FLOOD = """
+import socket, sys, time
+clients, chunk, sent = [], b"x" * 65536, 0
+for i in range(60):
+    s = socket.socket(socket.AF_UNIX)
+    s.setblocking(False)
+    s.connect(sys.argv[1])
+    s.send(b'{"command":"status","x":"')
+    clients.append([s, 0])
+end = time.monotonic() + 5
+while time.monotonic() < end and sent < 300 << 20:
+    for c in clients:
+        try:
+            n = c[0].send(chunk) if c[1] < 15 << 20 else 0
+            c[1] += n
+            sent += n
+        except BlockingIOError:
+            pass
+        except OSError:
+            c[1] = 1 << 30
+print(sent >> 20, flush=True)
+sys.stdin.read()
+"""
+
+
+def resident(d):
+    with open(f"/proc/{d.process.pid}/status") as f:
+        return int(re.search(r"VmRSS:\s+(\d+)", f.read())[1]) >> 10
+
+
+def test_what_a_viewer_sends_takes_little_memory():
+    """Requests that never end, as large as they may be, by somebody who may only look."""
+    with Network(hosts=False), Daemon(settings=ACCESS) as d:
+        viewer = Person(d, 2004, VIEWERS)
+        before = resident(d)
+        flood = subprocess.Popen(["python3", "-c", FLOOD, d.socket], user=viewer.uid, group=65534,
+                                 extra_groups=viewer.groups, stdin=subprocess.PIPE,
+                                 stdout=subprocess.PIPE, text=True)
+        sent = int(flood.stdout.readline())
+        check(sent > 100, "it was sent", sent)
+        check(resident(d) - before < 160, "memory", before, resident(d))
+        d.push(OPEN)
+        d.ctl("geo", "push", os.path.join(ROOT, "config/geo/internet.tgt"))
+        equal(d.status()["generation"], 3, "operators are served")
+        flood.communicate()
+
+
 def test_groups_that_do_not_exist():
     with Network(hosts=False), Daemon(settings={"access.approvals": 1}) as d:
         stranger = Person(d, 2001, OPERATORS)
@@ -181,7 +228,30 @@ def test_approvals():
         equal((ping(KP, wait=1), d.status()["generation"]), (0, 4), "back needs no approval")
         for person in (first, second):
             check("push it again" in person.ctl("approve", "3", code=REFUSED).stderr, "stale")
+        record = d.ask("show", "3")
+        equal((record["state"], "generation 4 began" in record["note"]), ("refused", True),
+              "it does not wait for ever")
         check("waits for approval" in operator.ctl("rollback", "2").stdout, "not the one before")
+
+
+def test_a_push_is_withdrawn():
+    with Network(hosts=False), Daemon(settings={**ACCESS, "access.approvals": 1}) as d:
+        operator, approver = Person(d, 2001, OPERATORS), Person(d, 2002, APPROVERS)
+        operator.push(OPEN)
+        approver.ctl("rollback", "2", code=NOT_PERMITTED)
+        check("2 is withdrawn" in operator.ctl("rollback", "2", "-m", "a typo").stdout, "says so")
+        equal((d.status()["waiting"], d.status()["generation"]), ([], 1), "nothing changed")
+        record = d.ask("show", "2")
+        equal((record["state"], record["note"][-6:]), ("refused", "a typo"), "record")
+        text = d.ctl("show", "2").stdout
+        check(re.search("note +by uid 2001: a typo", text) and "rolled back" not in text, "for people",
+              text)
+        operator.ctl("rollback", "2", code=REFUSED)
+        check("a typo" in approver.ctl("approve", "2", code=REFUSED).stderr, "why not")
+        with open(os.path.join(d.dir, "audit.jsonl")) as f:
+            check("generation 2 is withdrawn by" in f.read(), "the audit log has it")
+        states = [g["state"] for g in d.ask("history")["generations"]]
+        equal(states, ["refused", "confirmed"], "history")
 
 
 def test_nobody_goes_back_step_by_step():
@@ -202,6 +272,7 @@ def test_nobody_goes_back_step_by_step():
         equal((ping(KP, wait=1), d.status()["policy"]["name"]), (0, "e2e"), "nothing changed")
         approver.ctl("approve", str(d.status()["waiting"][0]))
         equal(ping(KP), 1, "approved")
+        check("no earlier" in operator.ctl("rollback", code=REFUSED).stderr, "what was left is left")
 
 
 def test_approvals_and_confirmation():

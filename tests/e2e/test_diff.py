@@ -106,6 +106,28 @@ def test_without_a_policy_that_of_the_settings():
               "the file on the disk")
 
 
+def test_settings_that_are_no_rules():
+    """What the parser takes and what evidence keeps, key by key; order and blanks are no change."""
+    base = POLICY + "[nat64]\nprefix = 2001:67c::/96\n[ports]\nvxlan = 4789 8472\n"
+    cases = {"[limits] depth": ("depth = 2", "4", "2"), "[limits] tags": ("tags = 1", "4", "1"),
+             "[ports] geneve": ("geneve = 6081 6082", "6081", "6081 6082"),
+             "[evidence] payload": ("payload = KP unknown-ethertype", None, "KP unknown-ethertype"),
+             "[evidence] rate": ("rate = KP@5", None, "KP@5")}
+    with Network(hosts=False), Daemon(policy=base) as d:
+        for key, (line, before, after) in cases.items():
+            section = key.split()[0]
+            text = base + line + "\n" if section == "[ports]" else f"{base}{section}\n{line}\n"
+            equal(diff(d, text)["settings"], [{"key": key, "before": before, "after": after}], key)
+            out = diff(d, text, json=False).stdout
+            check(f"{key} changes: {before or '-'} -> {after}" in out, "the text", out)
+        answer = diff(d, base.replace("2001:67c::/96", "2001:67d::/96"))["settings"]
+        equal(answer, [{"key": "[nat64] prefix", "before": "2001:67c::/96",
+                        "after": "2001:67d::/96"}], "nat64")
+        equal(diff(d, base.replace("4789 8472", "8472  4789"))["settings"], [], "order")
+        out = diff(d, base.replace("mirror = US", "drop = US"), "--limit", "0", json=False).stdout
+        check("... and 1 more countries" in out, "no rows are asked for", out)
+
+
 def test_geo_table():
     """One /24 of AS 64601 moves from IE to KP; JP moves within what is approved."""
     moved = COUNTRIES.replace("20.6.0.0,20.6.255.255,JP", "20.6.0.0,20.6.255.255,FR") + \
@@ -128,6 +150,8 @@ def test_geo_table():
         text = d.ctl("geo", "diff", path).stdout
         check("AS64601 Irish Example IE -> KP pass -> drop: 1 prefixes: 256 IPv4 addresses" in text,
               "the text", text)
+        check("moved.tgt with policy.ini against generation 1" in text, "the candidate", text)
+        check(d.ask("geo", "diff", path)["after"]["geo_file"] == "moved.tgt", "its file")
         equal(d.status()["geo"]["sha256"] != answer["after"]["geo_sha256"], True, "not loaded")
         none = d.ask("geo", "diff", table("same.tgt", COUNTRIES))
         equal((none["countries"], none["changes"]), ([], []), "a table that says the same")
@@ -139,6 +163,8 @@ def test_refused():
         check("candidate.ini:" in done.stderr and "dorp" in done.stderr, "file:line", done.stderr)
         done = d.ctl("geo", "diff", write("bad.tgt", "no table"), code=REFUSED)
         check("bad.tgt" in done.stderr, "the file", done.stderr)
+        done = d.ctl("geo", "diff", write("empty.tgt", ""), code=REFUSED)
+        check("empty.tgt" in done.stderr and "is empty" in done.stderr, "nothing in it", done.stderr)
         d.ctl("geo", "diff", "/nowhere.tgt", code=REFUSED)
         d.ctl("geo", "diff", code=USAGE)
         d.ctl("geo", "dif", "x", code=USAGE)

@@ -203,6 +203,9 @@ def test_refused():
         done = d.ctl("explain", "--pcap", path, "--packet", "2", code=REFUSED)
         check("has 1 packets" in done.stderr, "how many there are", done.stderr)
         d.ctl("explain", "--pcap", write("no.pcap", "nonsense"), "--packet", "1", code=REFUSED)
+        wifi = write("wifi.pcap", open(path, "rb").read().replace(b"\1\0\0\0", b"\x69\0\0\0", 1))
+        done = d.ctl("explain", "--pcap", wifi, "--packet", "1", code=REFUSED)
+        check("link_type: 105 is not supported" in done.stderr, "which one", done.stderr)
         for args in (["--pcap", path], ["--packet", "1"], [IE, "--pcap", path, "--packet", "1"],
                      ["--pcap", path, "--packet", "0"], ["--pcap", path, "--packet", "1",
                                                         "--dport", "1"], []):

@@ -11,6 +11,7 @@ import time
 
 from e2e import (CN, IE, KP, POLICY, REFUSED, WORK, Daemon, Network, check, equal, main, ping, run,
                  until)
+from watching import Watch
 
 OPEN = POLICY.replace("drop = KP", "approve = KP")
 
@@ -101,8 +102,28 @@ def test_rollback():
         d.ctl("rollback", "2", "-m", "it was right")
         equal((ping(KP), d.status()["generation"]), (1, 4), "an older one by its number")
         d.ctl("rollback", "4", code=REFUSED)
+        check("from 1" in d.ctl("rollback", "0", code=2).stderr, "Junos counts another way")
         restart(d)
         equal(d.status()["generation"], 4, "after a restart")
+
+
+def test_a_second_rollback_goes_one_further():
+    """Also when what was left had been pushed twice, or had been gone back to: nothing that was taken
+    back judges again unless it is named."""
+    with Network(hosts=False), Daemon() as d:
+        second, third = (POLICY.replace("name = e2e", f"name = {n}") for n in ("second", "third"))
+        for text in (second, third, third):
+            push(d, text)
+        d.ctl("rollback")
+        equal(running(d)[:2], (5, "second"), "one back")
+        d.ctl("rollback")
+        equal(running(d)[:2], (6, "e2e"), "one further")
+        check("no earlier" in d.ctl("rollback", code=REFUSED).stderr, "that was the first")
+        push(d, third)
+        d.ctl("rollback")
+        equal(running(d)[:2], (8, "e2e"), "what was pushed anew is left again")
+        d.ctl("rollback", "5")
+        equal(running(d)[:2], (9, "second"), "by its number")
 
 
 def test_confirmed_in_time():
@@ -121,8 +142,18 @@ def test_confirmed_in_time():
         d.ctl("confirm", code=REFUSED)
 
 
+def announced(d, watch, number):
+    """Who was not there hears of it everywhere."""
+    watch.wait_for("rollback", f"generation {number} was rolled back to 1 by trefoild")
+    said = d.status()["policy"]["rolled_back"]
+    equal((said["generation"], "not confirmed within" in said["note"]), (number, True), "status")
+    check("not confirmed within" in d.ctl("status").stdout, "for people", d.ctl("status").stdout)
+    with open(os.path.join(d.dir, "audit.jsonl")) as f:
+        check(f"generation {number} was rolled back to 1" in f.read(), "audit log")
+
+
 def test_rolled_back_by_itself():
-    with Network(), Daemon() as d:
+    with Network(), Daemon() as d, Watch(d, "watch") as watch:
         push(d, OPEN, "--confirm-within", "2s")
         equal(ping(KP), 1, "it judges at once")
         until("the rollback", lambda: running(d) == (3, "e2e", True), patience=6)
@@ -131,6 +162,9 @@ def test_rolled_back_by_itself():
               "announced", d.stderr())
         equal([g["state"] for g in d.ask("history")["generations"]],
               ["confirmed", "rolled-back", "confirmed"], "states")
+        announced(d, watch, 2)
+        push(d, OPEN)
+        equal(d.status()["policy"]["rolled_back"], None, "old news")
 
 
 def test_time_goes_on_over_a_restart():
@@ -164,6 +198,8 @@ def test_time_over_while_no_daemon_ran():
         equal([g["state"] for g in d.ask("history")["generations"]],
               ["rolled-back", "confirmed"], "states")
         equal(ping(KP, wait=1), 0, "judged by it")
+        with Watch(d, "watch", "--since", "0") as watch:
+            announced(d, watch, 2)
 
 
 def test_killed_at_any_moment():

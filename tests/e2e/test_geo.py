@@ -48,6 +48,10 @@ def test_push_status_and_rollback():
         bad = write("bad.tgt", b"TREFOIL" * 100)
         check("bad.tgt" in d.ctl("geo", "push", bad, code=REFUSED).stderr, "not a table")
         d.ctl("geo", "push", code=2)
+        for message in "two\nlines", "\x1b[31mred":
+            for action in ["push", make_geo()], ["rollback"]:
+                done = d.ctl("geo", *action, "-m", message, code=REFUSED)
+                check("control character" in done.stderr, "no forged text", done.stderr)
         equal(d.status()["generation"], 4, "nothing changed")
 
 
@@ -93,7 +97,7 @@ def test_bad_canaries_are_settings_errors():
 def test_too_much_change_waits_for_an_approval():
     with Network(), Daemon(settings={"geo.max_space": 10, "access.operators": "audio"}) as d:
         out = d.ctl("geo", "push", moved()).stdout
-        check("waits for approval" in out, "says so", out)
+        check("waits for approval: trefoilctl approve 2" in out and "%" in out, "says why", out)
         equal((d.status()["generation"], d.status()["waiting"], ping(IE)), (1, [2], 1), "waits")
         check("%" in d.ask("show", "2")["note"], "says how much", d.ask("show", "2"))
         same = table("same.tgt", open(os.path.join(WORK, "country4.csv")).read())

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Start, stop, signals: nothing is cut short and nothing stays behind."""
+import json
 import os
 import shutil
 import signal
@@ -84,6 +85,10 @@ def test_sighup_loads_the_geo_table():
         d.process.send_signal(signal.SIGHUP)
         until("an alarm", lambda: any("geo" in a for a in d.status()["alarms"]))
         equal(d.status()["generation"], 2, "generation after a broken table")
+        with open(os.path.join(d.dir, "audit.jsonl")) as f:
+            last = json.loads(f.readlines()[-1])
+        equal((last["event"], last["text"][:8], last["after"]["generation"]),
+              ("refused", "SIGHUP: ", 2), "that it was tried is in the audit log")
         inside.send(frame4(CN))
         equal(len(outside.take(1)), 1, "the table of before judges")
 

@@ -117,4 +117,24 @@ def test_the_bound_holds_for_the_table_of_the_internet():
         check(20 < took <= asked, "the bound", took, asked)
 
 
+def test_the_bound_holds_for_a_policy_as_long_as_any():
+    """Whose rules cut the table into far more ranges than it has. Its diff is bounded, too."""
+    prefixes = [f"{0x2001 + (i >> 16):x}:{i & 0xffff:x}::/32" for i in range(240000)]
+    lines = "".join(f"drop = {' '.join(prefixes[i:i + 12])}\n" for i in range(0, len(prefixes), 12))
+    path = write("long.ini", POLICY + "[prefix]\n" + lines)
+    with Network(hosts=False), Daemon() as d:
+        limited(d, resource.RLIMIT_AS, 60 * MIB)
+        asked = int(re.search(r"may take (\d+) MiB", d.ctl("push", path, code=REFUSED).stderr)[1])
+        limited(d, resource.RLIMIT_AS, None)
+        answer = d.ask("diff", path, "--limit", "1")
+        equal((len(answer["rules"]), answer["n_rules"]), (10000, len(prefixes)), "rules of the diff")
+        with open(f"/proc/{d.process.pid}/clear_refs", "w") as f:
+            f.write("5")  # the peak begins anew
+        before = peak(d)
+        d.ctl("push", path)
+        took = peak(d) - before
+        print(f"   a push of {len(prefixes)} rules takes {took} MiB at its peak, {asked} are asked for")
+        check(20 < took <= asked, "the bound", took, asked)
+
+
 main()

@@ -1086,6 +1086,42 @@ test_clients_that_only_sit_there_make_room(void)
 	fixture_down(&f);
 }
 
+/* Sixteen mebibytes of each of 64 clients would be a gibibyte. */
+static void
+test_large_requests_of_all_clients_are_bounded(void)
+{
+	static const struct control_limits limits = { .held_max = 1 << 20 };
+	static char large[400 << 10];
+	unsigned int n_refused = 0;
+	char answer[256];
+	struct fixture f;
+	int fds[10];
+	size_t i;
+
+	fixture_up(&f, &limits);
+	memset(large, ' ', sizeof(large) - 1);
+	large[sizeof(large) - 1] = '\0';
+	for (i = 0; i < N(fds); i++) {
+		fds[i] = raw_connect(f.path);
+		raw_say(fds[i], large);
+	}
+	CU_ASSERT(is_serving(&f));
+	raw_say(fds[N(fds) - 1], "{\"command\":\"echo\"}\n");
+	CU_ASSERT(raw_answers(fds[N(fds) - 1], CONTROL_DONE)); /* the last one is in earnest */
+	for (i = 0; i < N(fds) - 1; i++) {
+		struct pollfd ready = { .fd = fds[i], .events = POLLIN };
+		ssize_t n =
+			poll(&ready, 1, 100) == 1 ? read(fds[i], answer, sizeof(answer) - 1) : 0;
+
+		answer[n > 0 ? n : 0] = '\0';
+		n_refused += strstr(answer, "try again later") != NULL;
+	}
+	CU_ASSERT(n_refused >= N(fds) - 3); /* two fit, and one may not have been read yet */
+	for (i = 0; i < N(fds); i++)
+		close(fds[i]);
+	fixture_down(&f);
+}
+
 static void
 test_other_protocols_are_refused(void)
 {
@@ -1139,6 +1175,8 @@ SUITE("control",
 	{ "a guard is asked at connecting and for each request",
 		test_a_guard_is_asked_at_connecting_and_for_each_request },
 	{ "clients that only sit there make room", test_clients_that_only_sit_there_make_room },
+	{ "large requests of all clients are bounded",
+		test_large_requests_of_all_clients_are_bounded },
 	{ "other protocols are refused", test_other_protocols_are_refused },
 	{ "requests are answered, with who asked", test_requests_are_answered_with_who_asked },
 	{ "refusals arrive with place and any text", test_refusals_arrive_with_place_and_any_text },

@@ -491,6 +491,51 @@ test_fifty_are_kept_and_the_newest_confirmed_always(void)
 	end();
 }
 
+/* Proposals that nobody ever approves do not push out what a restart loads. */
+static void
+test_what_waits_does_not_push_out_what_judges(void)
+{
+	struct store_record r;
+	struct store *s;
+	uint32_t i;
+	size_t n;
+
+	begin();
+	s = open_store(&test_disk);
+	CU_ASSERT_EQUAL(add(s, 1, policy_of(1), geo_of(1), NULL), 0);
+	for (i = 2; i <= 3 * STORE_KEPT; i++) {
+		r = record_of(i, policy_of(i), geo_of(i));
+		r.state = STORE_WAITING;
+		CU_ASSERT_EQUAL(store_add(s, &r, policy_of(i), strlen(policy_of(i)), geo_of(i),
+					strlen(geo_of(i)), NULL),
+			0);
+	}
+	r = record_of(i, policy_of(i), geo_of(i));
+	r.state = STORE_UNCONFIRMED;
+	r.confirm_within_s = 600;
+	r.deadline = 1700000600;
+	CU_ASSERT_EQUAL(store_add(s, &r, policy_of(i), strlen(policy_of(i)), geo_of(i),
+				strlen(geo_of(i)), NULL),
+		0);
+	for (i++; i <= 5 * STORE_KEPT; i++) {
+		r = record_of(i, policy_of(i), geo_of(i));
+		r.state = STORE_WAITING;
+		CU_ASSERT_EQUAL(store_add(s, &r, policy_of(i), strlen(policy_of(i)), geo_of(i),
+					strlen(geo_of(i)), NULL),
+			0);
+	}
+	store_close(s);
+	s = open_store(NULL);
+	store_list(s, &n);
+	CU_ASSERT_EQUAL(n, STORE_KEPT);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(store_newest(s, STORE_CONFIRMED));
+	CU_ASSERT_EQUAL(store_newest(s, STORE_CONFIRMED)->number, 1);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(store_newest(s, STORE_UNCONFIRMED));
+	CU_ASSERT_EQUAL(store_newest(s, STORE_UNCONFIRMED)->number, 3 * STORE_KEPT + 1);
+	store_close(s);
+	end();
+}
+
 static void
 test_two_daemons_do_not_share_a_directory(void)
 {
@@ -849,6 +894,8 @@ SUITE("store",
 	{ "a state changes and lasts", test_a_state_changes_and_lasts },
 	{ "fifty are kept, and the newest confirmed one always",
 		test_fifty_are_kept_and_the_newest_confirmed_always },
+	{ "what waits does not push out what judges",
+		test_what_waits_does_not_push_out_what_judges },
 	{ "two daemons do not share a directory", test_two_daemons_do_not_share_a_directory },
 	{ "each call may fail once", test_each_call_may_fail_once },
 	{ "each call may be the last that works", test_each_call_may_be_the_last_that_works },

@@ -10,7 +10,7 @@
 
 #define TIMEOUT_MS 120000 /* the daemon may compile a full table */
 
-/* "generation 7 judges (policy x, sha256 y)", "generation 7 waits for approvals". */
+/* "generation 7 is running (policy x, sha256 y)", "... waits for approval", "... is withdrawn". */
 static void
 print_change(const json_t *result, FILE *out)
 {
@@ -28,6 +28,8 @@ print_change(const json_t *result, FILE *out)
 			"generation %" JSON_INTEGER_FORMAT
 			" waits for approval: trefoilctl approve %" JSON_INTEGER_FORMAT "\n",
 			generation, generation);
+	else if (json_is_true(json_object_get(change, "withdrawn")))
+		fprintf(out, "generation %" JSON_INTEGER_FORMAT " is withdrawn\n", generation);
 	else
 		fprintf(out,
 			"generation %" JSON_INTEGER_FORMAT " is running (policy %s, sha256 %s)\n",

@@ -50,20 +50,33 @@ base64(const char *bytes, size_t size)
 	return text;
 }
 
+/* Why, where the change is too large, and what to do. */
+static void
+show_waiting(const json_t *change, json_int_t generation, FILE *out)
+{
+	const char *note = json_string_value(json_object_get(change, "note"));
+	char *safe = print_safe(note != NULL ? note : "");
+
+	fprintf(out,
+		"generation %" JSON_INTEGER_FORMAT
+		" waits for approval: trefoilctl approve %" JSON_INTEGER_FORMAT "%s%s\n",
+		generation, generation, *safe != '\0' ? "\n" : "", safe);
+	free(safe);
+}
+
 /* What a change of data came to, or the state of the data. */
 static void
 view_change(const json_t *result, FILE *out)
 {
 	const json_t *change = json_object_get(result, "change");
+	json_int_t generation = json_integer_value(json_object_get(change, "generation"));
 
 	if (!json_is_object(change))
 		view_geo(result, out);
+	else if (json_is_true(json_object_get(change, "waiting")))
+		show_waiting(change, generation, out);
 	else
-		fprintf(out, "generation %" JSON_INTEGER_FORMAT " %s\n",
-			json_integer_value(json_object_get(change, "generation")),
-			json_is_true(json_object_get(change, "waiting"))
-				? "waits for approval: see trefoilctl show"
-				: "is running");
+		fprintf(out, "generation %" JSON_INTEGER_FORMAT " is running\n", generation);
 }
 
 static enum control_exit

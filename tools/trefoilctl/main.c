@@ -247,8 +247,9 @@ set_argument(struct parsing *p, const char *argument, const struct argp_state *s
 	if (p->command->run == command_explain && ip_parse(argument, &ip) != 0)
 		argp_failure(
 			state, CONTROL_REFUSED, 0, "'%s' is not an IPv4 or IPv6 address", argument);
-	if (takes_generation(p->command))
-		(void)number_of(argument, UINT32_MAX, "GENERATION", state);
+	if (takes_generation(p->command) &&
+		number_of(argument, UINT32_MAX, "GENERATION", state) == 0)
+		argp_error(state, "GENERATION: they count from 1, see trefoilctl history");
 	p->line.argument = argument;
 }
 

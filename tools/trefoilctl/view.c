@@ -296,6 +296,8 @@ view_status(const json_t *result, FILE *out)
 		{ "  message", "policy.message", TEXT },
 		{ "  confirmed", "policy.confirmed", TEXT },
 		{ "  time left", "policy.confirm_left_s", DURATION },
+		{ "rolled back", "policy.rolled_back.generation", COUNT },
+		{ "  why", "policy.rolled_back.note", TEXT },
 		{ "waiting", "waiting", TEXT },
 		{ "geo table", "geo.file", TEXT },
 		{ "  sha256", "geo.sha256", TEXT },

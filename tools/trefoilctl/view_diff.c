@@ -128,8 +128,8 @@ show_rows(const json_t *result, const char *key, const char *n_key, const char *
 	for (i = 0; i < json_array_size(rows); i++)
 		show_row(json_array_get(rows, i), out);
 	if ((size_t)n > i)
-		fprintf(out, "  ... and %lld more%s\n", (long long)(n - (json_int_t)i),
-			i == 0 ? title : " (--limit)");
+		fprintf(out, "  ... and %lld more%s%s\n", (long long)(n - (json_int_t)i),
+			i == 0 ? " " : " (--limit)", i == 0 ? title : "");
 }
 
 static void
@@ -152,6 +152,9 @@ show_rules(const json_t *result, FILE *out)
 		free(before);
 		free(after);
 	}
+	if (integer_at(result, "n_rules") > (json_int_t)i)
+		fprintf(out, "  ... and %lld more rules\n",
+			(long long)(integer_at(result, "n_rules") - (json_int_t)i));
 }
 
 static void
@@ -240,15 +243,30 @@ show_frames(const json_t *traffic, FILE *out)
 	}
 }
 
+/* "next.ini against generation 7", "next.tgt with policy.ini against generation 7". */
+static void
+show_candidate(const json_t *result, FILE *out)
+{
+	const json_t *before = json_object_get(result, "before");
+	const json_t *after = json_object_get(result, "after");
+	bool is_data = !json_equal(
+		json_object_get(before, "geo_sha256"), json_object_get(after, "geo_sha256"));
+	char *file = text_at(after, "file"), *table = text_at(after, "geo_file");
+
+	fprintf(out, "%-18s %s%s%s against generation %" JSON_INTEGER_FORMAT "\n", "candidate",
+		is_data ? table : "", is_data ? " with " : "", file,
+		integer_at(result, "generation"));
+	free(file);
+	free(table);
+}
+
 void
 view_diff(const json_t *result, FILE *out)
 {
 	const json_t *space = json_object_get(result, "space");
 	const json_t *traffic = json_object_get(result, "traffic");
-	char *file = text_at(json_object_get(result, "after"), "file");
 
-	fprintf(out, "%-18s %s against generation %" JSON_INTEGER_FORMAT "\n", "candidate", file,
-		integer_at(result, "generation"));
+	show_candidate(result, out);
 	show_settings(result, out);
 	show_space(space, "changed", "verdict changes", out);
 	show_space(space, "moved", "origin changes", out);
@@ -258,5 +276,4 @@ view_diff(const json_t *result, FILE *out)
 	show_rows(result, "countries", "n_countries", "countries", out);
 	show_rows(result, "asns", "n_asns", "autonomous systems", out);
 	show_ranges(result, out);
-	free(file);
 }

@@ -120,7 +120,7 @@ view_show(const json_t *result, FILE *out)
 		{ "message", "message", NULL },
 		{ "confirmed by", "confirmed", "by" },
 		{ "confirmed at", "confirmed", "at" },
-		{ "rolled back", "note", NULL },
+		{ "note", "note", NULL },
 	};
 	size_t i;
 
