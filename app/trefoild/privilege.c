@@ -99,10 +99,13 @@ change_user(const struct passwd *user, const struct wires *wires, struct err *e)
 		user->pw_name, status);
 }
 
+/* Beside the socket that a killed daemon left there is what EAL makes, which goes into systemd's
+ * RUNTIME_DIRECTORY where there is one. */
 static int
 give_directories(const struct settings *settings, const struct passwd *user, struct err *e)
 {
 	const struct owner owner = { user->pw_uid, user->pw_gid, user->pw_name };
+	const char *ignored[] = { NULL, "dpdk", NULL };
 	char directory[sizeof(settings->socket)], *slash;
 	int status = owner_give(settings->state_dir, 0711, &owner, NULL, e);
 
@@ -110,7 +113,8 @@ give_directories(const struct settings *settings, const struct passwd *user, str
 	slash = strrchr(directory, '/');
 	if (status == 0 && slash != NULL && slash != directory) {
 		*slash = '\0';
-		status = owner_give(directory, 0755, &owner, slash + 1, e);
+		ignored[0] = slash + 1;
+		status = owner_give(directory, 0755, &owner, ignored, e);
 	}
 	return status;
 }
