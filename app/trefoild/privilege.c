@@ -126,10 +126,20 @@ share_evidence(const struct settings *settings)
 	const struct group *auditors = getgrnam(settings->auditors);
 	int status;
 
-	if (settings->mirror_dir[0] == '\0' || auditors == NULL)
+	if (settings->mirror_dir[0] == '\0')
 		return;
+	if (auditors == NULL) {
+		daemon_log("%s: only root and %s may read it: there is no group '%s' for [access] "
+			   "auditors: addgroup --system %s, and restart",
+			settings->mirror_dir, settings->user, settings->auditors,
+			settings->auditors);
+		return;
+	}
 	status = owner_share(settings->mirror_dir, auditors->gr_gid);
-	if (status != 0)
+	if (status == -EPERM || status == -EACCES)
+		daemon_log("%s: is not %s's, which is to write there: chown -R %s: %s",
+			settings->mirror_dir, settings->user, settings->user, settings->mirror_dir);
+	else if (status != 0)
 		daemon_log("%s: the group %s cannot be let in: %s", settings->mirror_dir,
 			settings->auditors, strerror(-status));
 }
