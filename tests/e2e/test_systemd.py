@@ -13,6 +13,7 @@ import time
 
 from e2e import (CN, IE, KP, POLICY, WORK, Daemon, Failure, Network, Skip, Sniffer, check, equal, frame4,
                  lay_over, main, make_geo, program, run, until)
+from probes import Stopped
 
 SYSTEMD = "/lib/systemd/systemd"
 USER, AUDITORS, OPERATORS = "games", "news", "audio"
@@ -87,12 +88,23 @@ class Unit:
         equal(done.returncode, 0, f"systemctl {verb}: {done.stderr}{self.text('unit.log')[-3000:]}")
 
     def comes_back(self, how):
-        """The main process is hit; seconds until another one forwards."""
+        """The main process is hit; seconds until another one answers."""
         old, begin = self.pid(), time.monotonic()
-        os.kill(old, how)
+        if how == "a worker hangs":
+            self.hang(old)
+        else:
+            os.kill(old, how)
         until("another one", lambda: self.pid() not in (0, old), 30)
         until("it answers", lambda: ctl("status", code=None).returncode == 0)
         return time.monotonic() - begin
+
+    def hang(self, pid):
+        """A worker; the daemon names it, asks systemd to act, and leaves a backtrace."""
+        names = [open(f"/proc/{pid}/task/{t}/comm").read().strip() for t in os.listdir(f"/proc/{pid}/task")]
+        before = self.text("unit.log").count("SIGABRT in thread")
+        with Stopped(pid, next(n for n in names if "worker" in n)):
+            until("it is ended", lambda: self.text("unit.log").count("SIGABRT in thread") > before, 30)
+        check("the worker on core" in self.text("unit.log"), "the worker is named")
 
     def pid(self):
         """As this namespace calls the main process."""
@@ -168,11 +180,14 @@ def test_it_starts_and_comes_back():
         put_policy("[policy]\nmistake = yes\n")
         took = unit.comes_back(signal.SIGKILL)
         forwards(inside, outside, "after a kill, with the generation and not with the file")
+        worker = unit.comes_back("a worker hangs")
+        forwards(inside, outside, "after a worker hung")
         hung = unit.comes_back(signal.SIGSTOP)
         forwards(inside, outside, "after it hung")
         check(hung < WATCHDOG_S + 10, "by the watchdog", hung)
-        print(f"         killed: answers after {took:.2f} s; hung: {hung:.2f} s (watchdog {WATCHDOG_S} s)")
-        equal(unit.show("NRestarts"), "2", "restarts by systemd")
+        print(f"         killed: answers after {took:.2f} s; a worker hung: {worker:.2f} s; "
+              f"all hung: {hung:.2f} s (watchdog {WATCHDOG_S} s)")
+        equal(unit.show("NRestarts"), "3", "restarts by systemd")
         equal(json.loads(ctl("--json", "status").stdout)["generation"], 3, "pushed, then reloaded")
         check("bpf_jit" not in unit.text("unit.log"), "no native code is asked for in vain")
         unit.do("stop")
