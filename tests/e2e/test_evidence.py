@@ -188,6 +188,7 @@ def test_what_auditors_mistype_or_lack():
                             (("--verdict", "dropped"), "'dropped' is not a verdict"),
                             (("--flow", "20.4.0"), "'20.4.0' is not an address"),
                             (("--flow", "[::1]x"), "is not an address"),
+                            (("--flow", "[::1"), "is not an address"),
                             (("--flow", "20.4.0.1,10.77.0.1,1.2.3.4"), "is too much")):
             refused = audit(d, "flows", *words, code=USAGE)
             check(text in refused.stderr, text, refused.stderr)

@@ -85,7 +85,9 @@ cut_port(char *text)
 {
 	char *colon = strchr(text, ':'), *close = strchr(text, ']');
 
-	if (text[0] == '[' && close != NULL) {
+	if (text[0] == '[') {
+		if (close == NULL)
+			return NULL;
 		*close = '\0';
 		return close[1] == ':' ? close + 2 : close[1] == '\0' ? "" : NULL;
 	}
