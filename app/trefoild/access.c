@@ -173,8 +173,9 @@ access_admit(struct daemon *d)
 		if (group != NULL)
 			gids[n++] = group->gr_gid;
 		else
-			daemon_log("[access] there is no group '%s': nobody has a role by it",
-				names[i]);
+			daemon_log("[access] there is no group '%s': nobody has a role by it: "
+				   "addgroup --system %s",
+				names[i], names[i]);
 	}
 	status = control_server_admit(d->server, gids, n);
 	if (status != 0)

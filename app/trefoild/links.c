@@ -16,6 +16,7 @@
 #include "propagation.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -410,6 +411,14 @@ links_start(struct daemon *d)
 	return 0;
 }
 
+/* When this returns the interrupt thread is not in on_device() any more. */
+static void
+unregister(struct daemon *d, enum rte_eth_event_type type)
+{
+	while (rte_eth_dev_callback_unregister(RTE_ETH_ALL, type, on_device, d) == -EAGAIN)
+		sched_yield();
+}
+
 void
 links_stop(struct daemon *d)
 {
@@ -418,8 +427,8 @@ links_stop(struct daemon *d)
 
 	if (links == NULL)
 		return;
-	(void)rte_eth_dev_callback_unregister(RTE_ETH_ALL, RTE_ETH_EVENT_INTR_LSC, on_device, d);
-	(void)rte_eth_dev_callback_unregister(RTE_ETH_ALL, RTE_ETH_EVENT_INTR_RMV, on_device, d);
+	unregister(d, RTE_ETH_EVENT_INTR_LSC);
+	unregister(d, RTE_ETH_EVENT_INTR_RMV);
 	for (i = 0; i < 2 * d->wires.n; i++)
 		if (propagation_is_held(&links->wires[i / 2], i % 2))
 			switch_link(d, i, true);

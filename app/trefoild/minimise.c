@@ -20,6 +20,7 @@
 #include <rte_malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define N_FLOWS       65536u
 #define NS_PER_SECOND UINT64_C(1000000000)
@@ -63,13 +64,25 @@ asks_for_length(const struct bpf_program *program)
 	return false;
 }
 
-/* Native code, if DPDK knows how; else libpcap goes on running it. */
+/* Not with MemoryDenyWriteExecute= of systemd: DPDK would only log an error. */
+static bool
+may_execute(void)
+{
+	void *page = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool may = page != MAP_FAILED && mprotect(page, 1, PROT_READ | PROT_EXEC) == 0;
+
+	if (page != MAP_FAILED)
+		munmap(page, 1);
+	return may;
+}
+
+/* Native code, if DPDK knows how and it may run; else libpcap goes on running it. */
 static void
 translate(struct minimiser *m)
 {
 	struct rte_bpf_prm *prm;
 
-	if (asks_for_length(&m->program))
+	if (asks_for_length(&m->program) || !may_execute())
 		return;
 	prm = rte_bpf_convert(&m->program);
 	if (prm == NULL)

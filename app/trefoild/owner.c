@@ -15,9 +15,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static bool
+is_ignored(const char *name, const char *const *ignored)
+{
+	bool is = strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+
+	for (; !is && ignored != NULL && *ignored != NULL; ignored++)
+		is = strcmp(name, *ignored) == 0;
+	return is;
+}
+
 /* Does not use up `fd`. */
 static bool
-is_empty(int fd, const char *ignored)
+is_empty(int fd, const char *const *ignored)
 {
 	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *directory = copy >= 0 ? fdopendir(copy) : NULL;
@@ -27,16 +37,15 @@ is_empty(int fd, const char *ignored)
 	if (directory == NULL && copy >= 0)
 		close(copy);
 	while (is && (entry = readdir(directory)) != NULL)
-		is = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-		     (ignored != NULL && strcmp(entry->d_name, ignored) == 0);
+		is = is_ignored(entry->d_name, ignored);
 	if (directory != NULL)
 		closedir(directory);
 	return is;
 }
 
 static int
-hand_over(int fd, const char *path, mode_t mode, const struct owner *owner, const char *ignored,
-	struct err *e)
+hand_over(int fd, const char *path, mode_t mode, const struct owner *owner,
+	const char *const *ignored, struct err *e)
 {
 	struct stat st;
 
@@ -54,7 +63,7 @@ hand_over(int fd, const char *path, mode_t mode, const struct owner *owner, cons
 }
 
 int
-owner_give(const char *path, mode_t mode, const struct owner *owner, const char *ignored,
+owner_give(const char *path, mode_t mode, const struct owner *owner, const char *const *ignored,
 	struct err *e)
 {
 	struct stat st;

@@ -17,10 +17,11 @@ struct owner {
 	const char *name; /* of the user */
 };
 
-/* Make the directory, or hand it over when it is root's and empty (a file called `ignored`, NULL =
- * none, does not count). One that the user has already stays as it is. Returns 0, or
- * -errno: -EACCES (somebody else's), -ENOENT (no parent), -ENOTDIR, -ELOOP... */
-int owner_give(const char *path, mode_t mode, const struct owner *owner, const char *ignored,
+/* Make the directory, or hand it over when it is root's and empty. What is called like one of the
+ * names in `ignored` (up to a NULL; NULL = none) does not count and stays whose it is. A directory
+ * that the user has already stays as it is. Returns 0, or -errno: -EACCES (somebody else's), -ENOENT
+ * (no parent), -ENOTDIR, -ELOOP... */
+int owner_give(const char *path, mode_t mode, const struct owner *owner, const char *const *ignored,
 	struct err *e);
 
 /* Make a directory of our own, or take the one that is ours: the group may read it and what will be

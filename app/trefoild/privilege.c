@@ -99,10 +99,13 @@ change_user(const struct passwd *user, const struct wires *wires, struct err *e)
 		user->pw_name, status);
 }
 
+/* Beside the socket that a killed daemon left there is what EAL makes, which goes into systemd's
+ * RUNTIME_DIRECTORY where there is one. */
 static int
 give_directories(const struct settings *settings, const struct passwd *user, struct err *e)
 {
 	const struct owner owner = { user->pw_uid, user->pw_gid, user->pw_name };
+	const char *ignored[] = { NULL, "dpdk", NULL };
 	char directory[sizeof(settings->socket)], *slash;
 	int status = owner_give(settings->state_dir, 0711, &owner, NULL, e);
 
@@ -110,7 +113,8 @@ give_directories(const struct settings *settings, const struct passwd *user, str
 	slash = strrchr(directory, '/');
 	if (status == 0 && slash != NULL && slash != directory) {
 		*slash = '\0';
-		status = owner_give(directory, 0755, &owner, slash + 1, e);
+		ignored[0] = slash + 1;
+		status = owner_give(directory, 0755, &owner, ignored, e);
 	}
 	return status;
 }
@@ -122,10 +126,20 @@ share_evidence(const struct settings *settings)
 	const struct group *auditors = getgrnam(settings->auditors);
 	int status;
 
-	if (settings->mirror_dir[0] == '\0' || auditors == NULL)
+	if (settings->mirror_dir[0] == '\0')
 		return;
+	if (auditors == NULL) {
+		daemon_log("%s: only root and %s may read it: there is no group '%s' for [access] "
+			   "auditors: addgroup --system %s, and restart",
+			settings->mirror_dir, settings->user, settings->auditors,
+			settings->auditors);
+		return;
+	}
 	status = owner_share(settings->mirror_dir, auditors->gr_gid);
-	if (status != 0)
+	if (status == -EPERM || status == -EACCES)
+		daemon_log("%s: is not %s's, which is to write there: chown -R %s: %s",
+			settings->mirror_dir, settings->user, settings->user, settings->mirror_dir);
+	else if (status != 0)
 		daemon_log("%s: the group %s cannot be let in: %s", settings->mirror_dir,
 			settings->auditors, strerror(-status));
 }

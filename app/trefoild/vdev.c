@@ -95,7 +95,8 @@ vdev_explain_missing(const char *name, struct err *e)
 		close(fd);
 	return err_set_code(e, ENODEV, NULL, 0, name,
 		"DPDK could not make this vdev (its own message is above): is the interface of "
-		"its iface= there (ip link), and are its other arguments right?");
+		"its iface= there (ip link), are its other arguments right, may it lock enough "
+		"memory (ulimit -l; LimitMEMLOCK= of the unit)?");
 }
 
 static int

@@ -2,6 +2,7 @@
 /* Clock, disk, owners and modes of files, users and groups. */
 #include "doctor_impl.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -147,7 +148,70 @@ struct rule {
 	mode_t good;         /* what chmod would set */
 	const char *example; /* to begin with */
 	const char *why;
+	enum { ANYBODYS, DAEMONS, GIVEN_IF_EMPTY } owner;
 };
+
+/* Where there is no such user another check says so. */
+static bool
+find_user(const struct doctor *d, const char *name, uid_t *uid)
+{
+	char path[DOCTOR_PATH_SIZE];
+	const struct passwd *p = NULL;
+	FILE *f;
+
+	if (d->options->root[0] == '\0') {
+		p = getpwnam(name);
+		*uid = p != NULL ? p->pw_uid : 0;
+		return p != NULL;
+	}
+	f = fopen(doctor_path(d, "/etc/passwd", path), "re");
+	while (f != NULL && (p = fgetpwent(f)) != NULL && strcmp(p->pw_name, name) != 0)
+		;
+	*uid = p != NULL ? p->pw_uid : 0;
+	if (f != NULL)
+		fclose(f);
+	return p != NULL;
+}
+
+static bool
+is_empty(const char *path)
+{
+	DIR *directory = opendir(path);
+	unsigned int n = 0;
+
+	while (directory != NULL && n <= 2 && readdir(directory) != NULL)
+		n++;
+	if (directory != NULL)
+		closedir(directory);
+	return n == 2;
+}
+
+/* What the daemon writes must be of the user that it becomes. */
+static bool
+is_owned(const struct doctor *d, const struct rule *rule, const char *path, const struct stat *st)
+{
+	uid_t uid;
+
+	if (rule->owner == ANYBODYS || S_ISLNK(st->st_mode) ||
+		d->options->settings->user[0] == '\0' ||
+		!find_user(d, d->options->settings->user, &uid) || st->st_uid == uid)
+		return true;
+	return rule->owner == GIVEN_IF_EMPTY && st->st_uid == 0 && is_empty(path);
+}
+
+static void
+say_missing(struct doctor *d, const struct rule *rule, const char *name)
+{
+	struct doctor_finding *f =
+		doctor_say(d, DOCTOR_FAIL, rule->check, name, rule->why, "missing");
+	char word[DOCTOR_PATH_SIZE];
+
+	if (strcmp(rule->example, name) != 0)
+		doctor_mend(f, "cp %s %s", rule->example, doctor_quote(name, word));
+	else
+		doctor_mend(f, "apt-get install --reinstall trefoil   # or trefoil-geo build -o %s",
+			name);
+}
 
 static void
 check_file(struct doctor *d, const struct rule *rule, const char *name, bool must_exist)
@@ -160,12 +224,16 @@ check_file(struct doctor *d, const struct rule *rule, const char *name, bool mus
 		doctor_say(d, DOCTOR_OK, rule->check, name, rule->why,
 			"not there yet: the daemon makes it");
 	else if (code == ENOENT)
-		doctor_mend(doctor_say(d, DOCTOR_FAIL, rule->check, name, rule->why, "missing"),
-			"cp %s %s", rule->example, doctor_quote(name, word));
+		say_missing(d, rule, name);
 	else if (code != 0)
 		doctor_mend(doctor_say(d, DOCTOR_UNKNOWN, rule->check, name, rule->why,
 				    "cannot be looked at: %s", strerror(code)),
 			"sudo trefoilctl doctor");
+	else if (!is_owned(d, rule, path, &st))
+		doctor_mend(doctor_say(d, DOCTOR_FAIL, rule->check, name, rule->why,
+				    "of uid %u, but the daemon becomes %s", st.st_uid,
+				    d->options->settings->user),
+			"chown -R %s: %s", d->options->settings->user, doctor_quote(name, word));
 	else if (S_ISLNK(st.st_mode) || (st.st_mode & rule->forbidden) == 0)
 		doctor_say(d, DOCTOR_OK, rule->check, name, rule->why, "mode %04o, of uid %u",
 			st.st_mode & 07777u, st.st_uid);
@@ -179,19 +247,19 @@ void
 doctor_check_files(struct doctor *d)
 {
 	static const struct rule config = { "config", 022, 0644, EXAMPLES "trefoild.ini",
-		"who can write it decides what passes" };
+		"who can write it decides what passes", ANYBODYS };
 	static const struct rule policy = { "policy", 022, 0644, EXAMPLES "policy.ini",
-		"who can write it decides what passes" };
+		"who can write it decides what passes", ANYBODYS };
 	static const struct rule data = { "geo-table", 022, 0644, TREFOIL_DATADIR "/internet.tgt",
-		"who can write it decides where an address is" };
+		"who can write it decides where an address is", ANYBODYS };
 	static const struct rule state = { "state", 022, 0711, NULL,
-		"generations, the audit log and the key are kept there" };
+		"generations, the audit log and the key are kept there", GIVEN_IF_EMPTY };
 	static const struct rule key = { "key", 077, 0600, NULL,
-		"who can read it can sign evidence in the appliance's name" };
+		"who can read it can sign evidence in the appliance's name", DAEMONS };
 	static const struct rule evidence = { "evidence", 027, 0750, NULL,
-		"copies of other people's traffic are for the auditors only" };
+		"copies of other people's traffic are for the auditors only", DAEMONS };
 	static const struct rule control = { "socket", 007, 0660, NULL,
-		"who can connect can ask the daemon; its groups are in [access]" };
+		"who can connect can ask the daemon; its groups are in [access]", ANYBODYS };
 	const struct settings *s = d->options->settings;
 	char name[DOCTOR_PATH_SIZE];
 
@@ -204,23 +272,6 @@ doctor_check_files(struct doctor *d)
 	if (s->mirror_dir[0] != '\0')
 		check_file(d, &evidence, s->mirror_dir, false);
 	check_file(d, &control, s->socket, false);
-}
-
-static bool
-has_user(const struct doctor *d, const char *name)
-{
-	char path[DOCTOR_PATH_SIZE];
-	const struct passwd *p = NULL;
-	FILE *f;
-
-	if (d->options->root[0] == '\0')
-		return getpwnam(name) != NULL;
-	f = fopen(doctor_path(d, "/etc/passwd", path), "re");
-	while (f != NULL && (p = fgetpwent(f)) != NULL && strcmp(p->pw_name, name) != 0)
-		;
-	if (f != NULL)
-		fclose(f);
-	return p != NULL;
 }
 
 static bool
@@ -247,6 +298,7 @@ doctor_check_people(struct doctor *d)
 	static const char why_group[] = "without it nobody but root has the role";
 	const struct settings *s = d->options->settings;
 	char word[DOCTOR_PATH_SIZE];
+	uid_t uid;
 	const char *const groups[] = { s->operators, s->approvers, s->auditors, s->viewers };
 	size_t i;
 
@@ -254,7 +306,7 @@ doctor_check_people(struct doctor *d)
 		doctor_mend(doctor_say(d, DOCTOR_WARN, "user", "", why_user,
 				    "no [appliance] user: the daemon stays root"),
 			"sed -i 's/^\\[appliance\\]/&\\nuser = trefoil/' %s", d->file);
-	else if (has_user(d, s->user))
+	else if (find_user(d, s->user, &uid))
 		doctor_say(d, DOCTOR_OK, "user", s->user, why_user, "there is such a user");
 	else
 		doctor_mend(doctor_say(d, DOCTOR_FAIL, "user", s->user, why_user,

@@ -56,7 +56,8 @@ doctor_check_iommu(struct doctor *d)
 			doctor_say(d, DOCTOR_FAIL, "iommu", "", why,
 				"the kernel uses none: off in the firmware or on the command line"),
 			"sed -i 's/^GRUB_CMDLINE_LINUX=\"/&intel_iommu=on iommu=pt /' "
-			"/etc/default/grub && update-grub && reboot");
+			"/etc/default/grub && update-grub && reboot   # and VT-d or AMD-Vi on in "
+			"the firmware");
 	else
 		doctor_say(d, DOCTOR_OK, "iommu", "", why, "in use");
 	if (doctor_exists(d, "/sys/module/vfio_pci"))

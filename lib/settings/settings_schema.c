@@ -288,8 +288,9 @@ static const struct schema_key metrics_keys[] = {
 	{ .name = "telemetry",
 		.type = SCHEMA_SWITCH,
 		.fallback = "no",
-		.help = "open DPDK's telemetry socket, /var/run/dpdk/trefoil/dpdk_telemetry.v2, "
-			"with the commands /trefoil/*",
+		.help = "open DPDK's telemetry socket, dpdk/trefoil/dpdk_telemetry.v2 in /var/run, "
+			"or in /run/trefoil when systemd starts the daemon, with the commands "
+			"/trefoil/*",
 		.id = SETTING_ID(SWITCH, telemetry) },
 };
 

@@ -8,8 +8,8 @@ import random
 import shutil
 import signal
 
-from e2e import (CN, ROOT, US, Daemon, Network, Skip, Sniffer, check, equal, frame4, main, program,
-                 read_pcapng, run, udp, until, write)
+from e2e import (CN, REFUSED, ROOT, US, USAGE, Daemon, Network, Skip, Sniffer, check, equal, frame4,
+                 main, program, read_pcapng, run, udp, until, write)
 
 AUDIT = "trefoil-audit"
 KILLS = int(os.environ.get("TREFOIL_E2E_KILLS", "20"))
@@ -172,6 +172,39 @@ def test_extract_flows_report():
         report = json.loads(audit(d, "report", "--json").stdout)
         equal(report["countries"]["US"]["packets"], 7, "report")
         equal(len(audit(d, "list").stdout.splitlines()), 2, "list")
+
+
+def test_what_auditors_mistype_or_lack():
+    """A word that selects nothing is no answer; a file that a copy left out does not hide the rest."""
+    with Network(hosts=False), Daemon() as d, Sniffer("inside") as inside:
+        mirror_some(d, inside, 7)
+        d.ctl("mirror", "rotate")
+        until("the next segment", lambda: d.status()["mirror"]["segments"] == 2)
+        inside.send(frame4(CN))
+        d.counted(15)
+        d.stop()
+        for words, text in ((("--reason", "defualt"), "did you mean 'default'"),
+                            (("--country", "cn"), "'cn' is not a country code"),
+                            (("--verdict", "dropped"), "'dropped' is not a verdict"),
+                            (("--flow", "20.4.0"), "'20.4.0' is not an address"),
+                            (("--flow", "[::1]x"), "is not an address"),
+                            (("--flow", "[::1"), "is not an address"),
+                            (("--flow", "20.4.0.1,10.77.0.1,1.2.3.4"), "is too much")):
+            refused = audit(d, "flows", *words, code=USAGE)
+            check(text in refused.stderr, text, refused.stderr)
+        [flow] = map(json.loads, audit(d, "flows", "--json").stdout.splitlines())
+        for words in (("--flow", flow["destination"]), ("--from", flow["first"]),
+                      ("--flow", f"{flow['source']},{flow['destination'].split(':')[0]}")):
+            equal(len(audit(d, "flows", "--json", *words).stdout.splitlines()), 1, f"{words}")
+        equal(audit(d, "flows", "--json", "--to", flow["first"]).stdout, "", "before the first")
+        out = os.path.join(d.dir, "kept.pcapng")
+        audit(d, "extract", "--json", code=USAGE)
+        equal(json.loads(audit(d, "extract", "--json", "-o", out).stdout),
+              {"ok": True, "file": out, "packets": 15, "segments": 2}, "what was written")
+        os.unlink(d.mirror_files()[0])
+        done = audit(d, "flows", "--json", code=REFUSED)
+        equal(json.loads(done.stdout)["packets"], 1, "of the segment that is there")
+        check("-000001.pcapng: No such file" in done.stderr, "the one that is not", done.stderr)
 
 
 def test_tampering_is_named():

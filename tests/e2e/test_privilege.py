@@ -179,6 +179,21 @@ def test_what_cannot_be_given_up():
             check(text in done.stderr, user, done.stderr)
 
 
+def test_evidence_that_cannot_be_shared():
+    """No group of auditors, a directory that is root's: the command that mends it."""
+    with Network(hosts=False):
+        with own_daemon(**{"access.auditors": "nosuchgroup"}) as d:
+            check(f"{d.mirror_dir}: only root and {USER} may read it" in d.stderr(), "who", d.stderr())
+            check("addgroup --system nosuchgroup" in d.stderr(), "the command", d.stderr())
+        d = own_daemon()
+        os.makedirs(f"{d.place}/evidence")
+        d.values["mirror.dir"] = f"{d.place}/evidence"
+        with open(d.ini, "w") as f:
+            f.write(d._text())
+        done = run(program("trefoild"), "-c", d.ini, code=NOT_PERMITTED)
+        check(f"chown -R {USER}: {d.place}/evidence" in done.stderr, "the command", done.stderr)
+
+
 def test_root_is_said():
     with Network(hosts=False), Daemon() as d:
         check("keeps the privileges of root" in d.stderr(), "the log", d.stderr())

@@ -116,6 +116,8 @@ put_port(const char *pci)
 static void
 put_files(void)
 {
+	char passwd[96];
+
 	put("/etc/trefoil/trefoild.ini", "x");
 	put("/etc/trefoil/policy.ini", "x");
 	put("/usr/share/trefoil/internet.tgt", "x");
@@ -123,7 +125,9 @@ put_files(void)
 	put_bytes("/var/lib/trefoil/evidence.key", "x", 1, 0600);
 	put_directory("/var/lib/trefoil/evidence", 0750);
 	put_bytes("/run/trefoil/control.sock", "", 0, 0660);
-	put("/etc/passwd", "root:x:0:0::/:/bin/sh\ntrefoil:x:500:500::/:/bin/false\n");
+	snprintf(passwd, sizeof(passwd), "root:x:0:0::/:/bin/sh\ntrefoil:x:%u:500::/:/bin/false\n",
+		getuid());
+	put("/etc/passwd", passwd);
 	put("/etc/group", "operators:x:501:\nauditors:x:502:\nviewers:x:503:\n");
 }
 
@@ -287,6 +291,8 @@ static const struct damage damages[] = {
 		"chmod 0644 /etc/trefoil/trefoild.ini" },
 	{ "no policy", "/etc/trefoil/policy.ini", NULL, 0, "policy", DOCTOR_FAIL,
 		"cp /usr/share/doc/trefoil/examples/policy.ini /etc/trefoil/policy.ini" },
+	{ "no table", "/usr/share/trefoil/internet.tgt", NULL, 0, "geo-table", DOCTOR_FAIL,
+		"apt-get install --reinstall trefoil" },
 	{ "open table", "/usr/share/trefoil/internet.tgt", "x", 0664, "geo-table", DOCTOR_FAIL,
 		"chmod 0644" },
 	{ "open key", "/var/lib/trefoil/evidence.key", "x", 0640, "key", DOCTOR_FAIL,
@@ -448,6 +454,27 @@ test_hostile_contents(void)
 	machine_down();
 }
 
+/* Everything is the test's, and so is nobody else's. */
+static void
+test_what_the_daemon_writes_is_its_users(void)
+{
+	machine_up();
+	put("/etc/passwd", "root:x:0:0::/:/bin/sh\ntrefoil:x:54321:500::/:/bin/false\n");
+	expect("state of another", "state", DOCTOR_FAIL, "chown -R trefoil: /var/lib/trefoil");
+	expect("key of another", "key", DOCTOR_FAIL,
+		"chown -R trefoil: /var/lib/trefoil/evidence.key");
+	expect("evidence of another", "evidence", DOCTOR_FAIL,
+		"chown -R trefoil: /var/lib/trefoil/evidence");
+	expect("the policy may be anybody's", "policy", DOCTOR_OK, "");
+	take("/var/lib/trefoil");
+	put_directory("/var/lib/trefoil", 0711);
+	expect("empty, handed over if it is root's", "state",
+		getuid() == 0 ? DOCTOR_OK : DOCTOR_FAIL, getuid() == 0 ? "" : "chown");
+	settings.user[0] = '\0';
+	expect("stays who it is", "state", DOCTOR_OK, "");
+	machine_down();
+}
+
 /* What a command holds of the settings is one word of it. */
 static void
 test_commands_are_quoted(void)
@@ -481,5 +508,6 @@ SUITE("doctor", { "a good machine", test_a_good_machine },
 	{ "settings are looked at", test_settings_are_looked_at },
 	{ "kernel interfaces", test_kernel_interfaces }, { "the clock", test_the_clock },
 	{ "hostile contents", test_hostile_contents },
+	{ "what the daemon writes is its user's", test_what_the_daemon_writes_is_its_users },
 	{ "commands are quoted", test_commands_are_quoted },
 	{ "lists of cores", test_lists_of_cores })

@@ -35,6 +35,11 @@ parse(int key, char *arg, struct argp_state *state)
 	case 'o':
 		a->output = arg;
 		return 0;
+	case ARGP_KEY_END:
+		if (a->query.options.json && a->output == NULL)
+			argp_error(
+				state, "--json needs --output: the packets are on standard output");
+		return 0;
 	default:
 		return query_parse(key, arg, state);
 	}
@@ -88,6 +93,19 @@ on_block(void *context, const struct packet *p, struct err *e)
 	}
 }
 
+/* What was written before an error, too. */
+static void
+say_extracted(const struct arguments *a, const struct extraction *x, int rc)
+{
+	if (a->query.options.json)
+		tool_print_json(json_pack("{s:b, s:s, s:I, s:I}", "ok", rc == 0, "file", a->output,
+			"packets", (json_int_t)x->n_packets, "segments",
+			(json_int_t)x->n_segments));
+	else
+		fprintf(stderr, "%" PRIu64 " packets of %" PRIu64 " segments\n", x->n_packets,
+			x->n_segments);
+}
+
 static int
 extract(struct query *q)
 {
@@ -99,8 +117,10 @@ extract(struct query *q)
 	if (a->output != NULL)
 		x.out = fopen(a->output, "wex");
 	if (x.out == NULL) {
-		err_set(&e, a->output, 0, NULL, "cannot be written: %s", strerror(errno));
-		return tool_fail(&e, -errno);
+		rc = -errno;
+		err_set(&e, a->output, 0, NULL, "cannot be written: %s%s", strerror(-rc),
+			rc == -EEXIST ? ": nothing is overwritten, name another file" : "");
+		return tool_fail(&e, rc);
 	}
 	rc = walk(&q->options, &q->selection, on_block, &x, &e);
 	if (fflush(x.out) != 0 && rc == 0)
@@ -108,10 +128,8 @@ extract(struct query *q)
 	if (x.out != stdout)
 		fclose(x.out);
 	free(x.head);
-	if (rc != 0)
-		return tool_fail(&e, rc);
-	fprintf(stderr, "%" PRIu64 " packets of %" PRIu64 " segments\n", x.n_packets, x.n_segments);
-	return EXIT_DONE;
+	say_extracted(a, &x, rc);
+	return rc != 0 ? tool_fail(&e, rc) : tool_finish();
 }
 
 int

@@ -2,6 +2,11 @@
 /* Which packets are meant, and the walk over all that are there. */
 #include "trefoil_audit.h"
 
+#include "base/reason.h"
+#include "base/text.h"
+#include "base/verdict.h"
+
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +14,7 @@
 
 #define PATH_SIZE     4096
 #define NS_PER_SECOND UINT64_C(1000000000)
+#define LETTERS       "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 enum {
 	KEY_FROM = 256,
@@ -38,6 +44,17 @@ static const struct argp_option option_list[] = {
 	{ 0 },
 };
 
+/* Nanoseconds of what stands behind the point at `*at`, which is moved behind it. */
+static uint64_t
+parse_fraction(char **at)
+{
+	uint64_t ns = 0, weight = NS_PER_SECOND / 10;
+
+	for ((*at)++; **at >= '0' && **at <= '9'; (*at)++, weight /= 10)
+		ns += weight * (uint64_t)(**at - '0');
+	return ns;
+}
+
 /* Returns 0 or -EINVAL. */
 static int
 parse_time(const char *text, uint64_t *out)
@@ -45,25 +62,121 @@ parse_time(const char *text, uint64_t *out)
 	struct tm utc = { .tm_isdst = 0 };
 	char *end;
 	unsigned long long seconds = strtoull(text, &end, 10);
+	uint64_t ns = 0;
 
 	if (*text >= '0' && *text <= '9' && *end == '\0') {
 		*out = seconds * NS_PER_SECOND;
 		return 0;
 	}
 	end = strptime(text, "%Y-%m-%dT%H:%M:%S", &utc);
+	if (end != NULL && *end == '.')
+		ns = parse_fraction(&end);
 	if (end == NULL)
 		end = strptime(text, "%Y-%m-%d", &utc);
 	if (end == NULL || (strcmp(end, "Z") != 0 && *end != '\0'))
 		return -EINVAL;
-	*out = (uint64_t)timegm(&utc) * NS_PER_SECOND;
+	*out = (uint64_t)timegm(&utc) * NS_PER_SECOND + ns;
+	return 0;
+}
+
+/* Cut the port off `text` ("192.0.2.1:53", "[2001:db8::1]:53"): a pointer to it, "" = none. */
+static const char *
+cut_port(char *text)
+{
+	char *colon = strchr(text, ':'), *close = strchr(text, ']');
+
+	if (text[0] == '[') {
+		if (close == NULL)
+			return NULL;
+		*close = '\0';
+		return close[1] == ':' ? close + 2 : close[1] == '\0' ? "" : NULL;
+	}
+	if (colon == NULL || strchr(colon + 1, ':') != NULL)
+		return "";
+	*colon = '\0';
+	return colon + 1;
+}
+
+/* One end of a flow, as flow_key_format() writes it. Returns 0 or -EINVAL. */
+static int
+parse_end(const char *arg, char out[FLOW_ADDRESS_SIZE])
+{
+	char text[FLOW_ADDRESS_SIZE], address[INET6_ADDRSTRLEN], *end;
+	uint8_t bytes[sizeof(struct in6_addr)];
+	const char *port, *host;
+	unsigned long number;
+	int family;
+
+	if (strlen(arg) >= sizeof(text))
+		return -EINVAL;
+	strcpy(text, arg);
+	port = cut_port(text);
+	host = text[0] == '[' ? text + 1 : text;
+	family = strchr(host, ':') != NULL ? AF_INET6 : AF_INET;
+	if (port == NULL || inet_pton(family, host, bytes) != 1)
+		return -EINVAL;
+	inet_ntop(family, bytes, address, sizeof(address));
+	number = strtoul(port, &end, 10);
+	if (*end != '\0' || number > UINT16_MAX)
+		return -EINVAL;
+	if (*port == '\0')
+		snprintf(out, FLOW_ADDRESS_SIZE, "%s", address);
+	else
+		snprintf(out, FLOW_ADDRESS_SIZE, family == AF_INET ? "%s:%lu" : "[%s]:%lu", address,
+			number);
 	return 0;
 }
 
 static void
-parse_flow(struct selection *s, char *arg)
+take_flow(struct selection *s, char *arg, const struct argp_state *state)
 {
-	s->flow[0] = strsep(&arg, ",");
-	s->flow[1] = arg;
+	unsigned int i;
+
+	for (i = 0; i < 2 && arg != NULL; i++) {
+		const char *part = strsep(&arg, ",");
+
+		if (parse_end(part, s->ends[i]) != 0)
+			argp_error(state, "'%s' is not an address, with or without a port", part);
+		s->flow[i] = s->ends[i];
+	}
+	if (arg != NULL)
+		argp_error(state, "a flow has two ends: '%s' is too much", arg);
+}
+
+/* A word that never occurs would select nothing, and that would look like an answer. */
+static void
+take_reason(struct selection *s, const char *arg, const struct argp_state *state)
+{
+	const char *names[REASON_N] = { NULL }, *nearest;
+	unsigned int i;
+
+	for (i = REASON_NONE + 1; i < REASON_N; i++) {
+		names[i] = reason_name((reason_t)i);
+		if (strcmp(names[i], arg) == 0)
+			s->reason = arg;
+	}
+	if (s->reason == arg)
+		return;
+	nearest = text_nearest(arg, names, REASON_N);
+	argp_error(state, "'%s' is not a reason%s%s%s: see trefoil-reasons(7)", arg,
+		nearest != NULL ? " (did you mean '" : "", nearest != NULL ? nearest : "",
+		nearest != NULL ? "'?)" : "");
+}
+
+static void
+take_word(struct selection *s, int key, const char *arg, const struct argp_state *state)
+{
+	verdict_t verdict;
+
+	if (key == KEY_VERDICT) {
+		if (verdict_parse(arg, &verdict) != 0)
+			argp_error(state, "'%s' is not a verdict: mirror, drop+mirror", arg);
+		s->verdict = arg;
+		return;
+	}
+	if (strcmp(arg, "-") != 0 && (strlen(arg) != 2 || strspn(arg, LETTERS) != 2))
+		argp_error(state, "'%s' is not a country code such as IE, nor - for unknown", arg);
+	s->country = arg;
 }
 
 static void
@@ -88,7 +201,8 @@ parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "'%s' is not a time such as 2026-11-24T22:15:00Z", arg);
 		return 0;
 	case KEY_COUNTRY:
-		s->country = arg;
+	case KEY_VERDICT:
+		take_word(s, key, arg, state);
 		return 0;
 	case KEY_ASN:
 		take_number(s, arg, state);
@@ -97,13 +211,10 @@ parse(int key, char *arg, struct argp_state *state)
 		s->rule = arg;
 		return 0;
 	case KEY_REASON:
-		s->reason = arg;
-		return 0;
-	case KEY_VERDICT:
-		s->verdict = arg;
+		take_reason(s, arg, state);
 		return 0;
 	case KEY_FLOW:
-		parse_flow(s, arg);
+		take_flow(s, arg, state);
 		return 0;
 	case KEY_SEGMENT:
 		s->segment = arg;
@@ -252,14 +363,29 @@ walk_segment(const char *directory, const struct inventory_segment *segment,
 	return rc;
 }
 
+/* A segment that a copy left out, or cut off, keeps nobody from the others: the first error is kept,
+ * more are printed. */
+static bool
+goes_on(int rc, const struct err *now, int *status, struct err *e)
+{
+	if (*status != 0)
+		tool_fail(now, rc);
+	else {
+		*status = rc;
+		*e = *now;
+	}
+	return rc == -EBADMSG || rc == -ENOENT;
+}
+
 int
 walk(const struct options *o, const struct selection *s, packet_fn *fn, void *context,
 	struct err *e)
 {
 	struct chain_check check = { .key = o->key, .allow_torn = true };
 	struct inventory inventory;
+	struct err now = { .message = "" };
 	size_t i;
-	int rc = inventory_load(o->directory, &check, &inventory, e);
+	int status = inventory_load(o->directory, &check, &inventory, e), rc = status;
 
 	for (i = 0; rc == 0 && i < inventory.n; i++) {
 		const struct inventory_segment *segment = &inventory.items[i];
@@ -268,9 +394,11 @@ walk(const struct options *o, const struct selection *s, packet_fn *fn, void *co
 			(s->segment != NULL && strcmp(s->segment, segment->claim.name) != 0))
 			continue;
 		tool_progress("%s", segment->claim.name);
-		rc = walk_segment(o->directory, segment, s, fn, context, e);
+		rc = walk_segment(o->directory, segment, s, fn, context, &now);
+		if (rc != 0 && goes_on(rc, &now, &status, e))
+			rc = 0;
 	}
 	tool_progress(NULL);
 	inventory_fini(&inventory);
-	return rc;
+	return status;
 }

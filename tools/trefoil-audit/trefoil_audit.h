@@ -31,7 +31,8 @@ struct selection {
 	uint64_t from_ns, to_ns; /* to_ns 0 = no end */
 	const char *country, *reason, *rule, *verdict, *segment;
 	const char *flow[2]; /* addresses, with or without port; NULL = any */
-	int64_t asn;         /* -1 = any */
+	char ends[2][FLOW_ADDRESS_SIZE];
+	int64_t asn; /* -1 = any */
 };
 extern const struct argp selection_argp;
 
@@ -71,7 +72,8 @@ struct packet {
  * `p->block->kind` tells. Not 0 (negative errno, `e` filled) ends the walk. */
 typedef int packet_fn(void *context, const struct packet *p, struct err *e);
 
-/* Walk over all segments that are there. Returns 0 or -errno, `e` filled. */
+/* Walk over all segments that are there. One that cannot be read to its end does not end the walk.
+ * Returns 0 or -errno, `e` filled: the first error. */
 int walk(const struct options *o, const struct selection *s, packet_fn *fn, void *context,
 	struct err *e);
 
