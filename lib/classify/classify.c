@@ -82,13 +82,12 @@ look_up_addresses(const struct ruleset *rs, struct classify_detail *details, uns
 	batch_flush(rs, &batch);
 }
 
-static void
-decide_by_rule(const struct ruleset *rs, struct classify_detail *d, uint32_t rule, reason_t reason)
+/* What a rule for the whole frame says: no address decided. */
+static ruleset_answer_t
+by_rule(const struct ruleset *rs, struct classify_detail *d, uint32_t rule, reason_t reason)
 {
 	d->deciding = -1;
-	d->result.class = CLASSIFY_NO_CLASS;
-	d->result.verdict = rs->policy->rules[rule].verdict;
-	d->result.reason = reason;
+	return ruleset_answer(CLASSIFY_ANSWER_NO_CLASS, reason, rs->policy->rules[rule].verdict);
 }
 
 /* A carrier has a say only when a [prefix] rule names it. */
@@ -99,8 +98,16 @@ has_say(const struct ruleset *rs, ruleset_answer_t answer)
 	       rs->classes[answer & RULESET_CLASS_MASK].rule != RULESET_RULE_NONE;
 }
 
+/* The answer of one address with the verdict of all. */
+static ruleset_answer_t
+with_verdict(ruleset_answer_t answer, verdict_t verdict, bool is_odd)
+{
+	return ruleset_answer(answer & RULESET_CLASS_MASK, ruleset_answer_reason(answer), verdict) |
+	       (is_odd ? CLASSIFY_ODD : 0);
+}
+
 /* OR over all addresses; the first with the strictest verdict decides. */
-static void
+static ruleset_answer_t
 judge_addresses(const struct ruleset *rs, struct classify_detail *d)
 {
 	verdict_t all = VERDICT_PASS, strictest = VERDICT_PASS;
@@ -118,66 +125,61 @@ judge_addresses(const struct ruleset *rs, struct classify_detail *d)
 		strictest = verdict;
 		d->deciding = i;
 	}
-	if (d->deciding < 0) { /* nothing had a say: fail closed */
-		decide_by_rule(rs, d, rs->policy->rule_unknown, REASON_UNKNOWN);
-		return;
-	}
-	d->result.class = d->answer[d->deciding] & RULESET_CLASS_MASK;
-	d->result.verdict = all;
-	d->result.reason = ruleset_answer_reason(d->answer[d->deciding]);
-	d->result.is_odd = all != strictest;
+	if (d->deciding < 0) /* nothing had a say: fail closed */
+		return by_rule(rs, d, rs->policy->rule_unknown, REASON_UNKNOWN);
+	return with_verdict(d->answer[d->deciding], all, all != strictest);
 }
 
 /* An action for a whole frame, on top of what its addresses got. A source route is refused as such
  * (RFC 7126), so it decides ties; an opaque tunnel only decides when it is stricter. */
-static void
-judge_frame_action(const struct ruleset *rs, struct classify_detail *d, uint32_t rule,
-	reason_t reason, bool wins_ties)
+static ruleset_answer_t
+judge_frame_action(const struct ruleset *rs, struct classify_detail *d, ruleset_answer_t answer,
+	uint32_t rule, reason_t reason, bool wins_ties)
 {
-	verdict_t before = d->result.verdict, verdict = rs->policy->rules[rule].verdict;
+	verdict_t before = ruleset_answer_verdict(answer),
+		  verdict = rs->policy->rules[rule].verdict;
+	ruleset_class_t class;
 
 	if (verdict == POLICY_ACTION_NONE || verdict == VERDICT_PASS)
-		return;
+		return answer;
 	if (verdict > before || (wins_ties && verdict == before))
-		decide_by_rule(rs, d, rule, reason);
-	d->result.verdict = before | verdict;
-	if (d->result.class != CLASSIFY_NO_CLASS)
-		d->result.is_odd =
-			d->result.verdict != (rs->verdict[d->result.class] & RULESET_VERDICT_MASK);
+		answer = by_rule(rs, d, rule, reason);
+	class = answer & RULESET_CLASS_MASK;
+	return with_verdict(answer, before | verdict,
+		class != CLASSIFY_ANSWER_NO_CLASS &&
+			(before | verdict) != (rs->verdict[class] & RULESET_VERDICT_MASK));
 }
 
-static void
+static ruleset_answer_t
 judge(const struct ruleset *rs, struct classify_detail *d)
 {
 	const struct policy *policy = rs->policy;
+	ruleset_answer_t answer;
 
-	if (d->info.reason != REASON_NONE) {
-		decide_by_rule(rs, d, policy->rule_unparsable, d->info.reason);
-	} else if (d->info.non_ip != NON_IP_NONE) {
-		d->result.non_ip = d->info.non_ip;
-		decide_by_rule(rs, d, policy->rule_non_ip[d->info.non_ip], REASON_NON_IP);
-	} else if (d->info.n_addresses == 0) { /* the walker has a reason for these: fail closed */
-		decide_by_rule(rs, d, policy->rule_unparsable, REASON_UNKNOWN_ETHERTYPE);
-	} else {
-		judge_addresses(rs, d);
-		if (d->info.has_opaque)
-			judge_frame_action(rs, d, policy->rule_opaque, REASON_OPAQUE_TUNNEL, false);
-		if (d->info.has_source_route)
-			judge_frame_action(
-				rs, d, policy->rule_source_route, REASON_SOURCE_ROUTE, true);
-	}
+	if (d->info.reason != REASON_NONE)
+		return by_rule(rs, d, policy->rule_unparsable, d->info.reason);
+	if (d->info.non_ip != NON_IP_NONE)
+		return by_rule(rs, d, policy->rule_non_ip[d->info.non_ip], REASON_NON_IP);
+	if (d->info.n_addresses == 0) /* the walker has a reason for these: fail closed */
+		return by_rule(rs, d, policy->rule_unparsable, REASON_UNKNOWN_ETHERTYPE);
+	answer = judge_addresses(rs, d);
+	if (d->info.has_opaque)
+		answer = judge_frame_action(
+			rs, d, answer, policy->rule_opaque, REASON_OPAQUE_TUNNEL, false);
+	if (d->info.has_source_route)
+		answer = judge_frame_action(
+			rs, d, answer, policy->rule_source_route, REASON_SOURCE_ROUTE, true);
+	return answer;
 }
 
 /* inbound = pass: everything is forwarded and counted for where it came from. */
-static void
+static ruleset_answer_t
 pass_inbound(const struct ruleset *rs, struct classify_detail *d)
 {
 	d->deciding = -1;
-	d->result.class = CLASSIFY_NO_CLASS;
-	d->result.verdict = VERDICT_PASS;
-	d->result.reason = REASON_INBOUND;
-	if (d->info.has_source)
-		d->result.class = class_of(rs, &d->info.outer_source);
+	return ruleset_answer(
+		d->info.has_source ? class_of(rs, &d->info.outer_source) : CLASSIFY_ANSWER_NO_CLASS,
+		REASON_INBOUND, VERDICT_PASS);
 }
 
 static bool
@@ -198,18 +200,29 @@ static void
 walk_frame(const struct ruleset *rs, enum classify_direction direction, const struct rte_mbuf *m,
 	uint32_t wire_length, enum packet_link link, struct classify_detail *d)
 {
-	d->result = (struct classify_result){ .class = CLASSIFY_NO_CLASS };
 	packet_parse(
 		m, wire_length, link, &rs->policy->limits, judged_side(rs, direction), &d->info);
 }
 
-static void
+static ruleset_answer_t
 judge_frame(const struct ruleset *rs, enum classify_direction direction, struct classify_detail *d)
 {
-	if (is_inbound_pass(rs, direction))
-		pass_inbound(rs, d);
-	else
-		judge(rs, d);
+	return is_inbound_pass(rs, direction) ? pass_inbound(rs, d) : judge(rs, d);
+}
+
+static struct classify_result
+result_of(ruleset_answer_t answer, uint8_t non_ip)
+{
+	ruleset_class_t class = answer & RULESET_CLASS_MASK;
+	reason_t reason = ruleset_answer_reason(answer);
+
+	return (struct classify_result){
+		.class = class != CLASSIFY_ANSWER_NO_CLASS ? class : CLASSIFY_NO_CLASS,
+		.verdict = ruleset_answer_verdict(answer),
+		.reason = reason,
+		.non_ip = reason == REASON_NON_IP ? non_ip : (uint8_t)NON_IP_NONE,
+		.is_odd = (answer & CLASSIFY_ODD) != 0,
+	};
 }
 
 void
@@ -219,32 +232,14 @@ classify_frame(const struct ruleset *rs, enum classify_direction direction,
 {
 	walk_frame(rs, direction, m, wire_length, link, d);
 	look_up_addresses(rs, d, 1);
-	judge_frame(rs, direction, d);
+	d->result = result_of(judge_frame(rs, direction, d), d->info.non_ip);
 	d->rule = classify_rule(rs, &d->result);
-}
-
-static ruleset_answer_t
-answer_of(const struct classify_result *r)
-{
-	ruleset_class_t class = r->class != CLASSIFY_NO_CLASS ? r->class : CLASSIFY_ANSWER_NO_CLASS;
-
-	return ruleset_answer(class, r->reason, r->verdict) | (r->is_odd ? CLASSIFY_ODD : 0);
 }
 
 struct classify_result
 classify_result_of(const struct classify_answers *answers, unsigned int i)
 {
-	ruleset_answer_t answer = answers->answer[i];
-	ruleset_class_t class = answer & RULESET_CLASS_MASK;
-	reason_t reason = ruleset_answer_reason(answer);
-
-	return (struct classify_result){
-		.class = class != CLASSIFY_ANSWER_NO_CLASS ? class : CLASSIFY_NO_CLASS,
-		.verdict = ruleset_answer_verdict(answer),
-		.reason = reason,
-		.non_ip = reason == REASON_NON_IP ? answers->non_ip[i] : (uint8_t)NON_IP_NONE,
-		.is_odd = (answer & CLASSIFY_ODD) != 0,
-	};
+	return result_of(answers->answer[i], answers->non_ip[i]);
 }
 
 /* The frames at `at`, n <= GROUP_MAX, by the walker. */
@@ -261,9 +256,8 @@ classify_slow(const struct ruleset *rs, enum classify_direction direction,
 			rs, direction, pkts[at[i]], pkts[at[i]]->pkt_len, PACKET_LINK_ETHERNET, d);
 	look_up_addresses(rs, details, n);
 	for (i = 0, d = details; i < n; i++, d++) {
-		judge_frame(rs, direction, d);
-		out->answer[at[i]] = answer_of(&d->result);
-		out->non_ip[at[i]] = d->result.non_ip;
+		out->answer[at[i]] = judge_frame(rs, direction, d);
+		out->non_ip[at[i]] = d->info.non_ip;
 	}
 }
 
