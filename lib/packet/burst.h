@@ -188,8 +188,7 @@ packet_pick4(struct rte_mbuf *const *pkts, unsigned int n, const struct limits *
 		}
 		at = packet_ip_offset(frame, vlan);
 		ip = frame + at;
-		is4 = packet_is_plain4(packet_load32(ip - 2), ip,
-			pkts[i]->data_len - (uint32_t)(ip - frame), limits);
+		is4 = packet_is_plain4(packet_load32(ip - 2), ip, pkts[i]->data_len - at, limits);
 		keys->ip4[n4] = packet_get32(ip + judged_at);
 		found4(context, keys->ip4[n4]);
 		keys->at4[n4] = (uint8_t)i;
