@@ -51,8 +51,8 @@ int change_rollback(struct daemon *d, const struct change *change, uint32_t targ
 	uint32_t *number, bool *is_waiting, struct err_list *errors);
 
 /* The newest confirmed generation before the running one: of those that are not the same policy and
- * table, nor the same as one that was rolled back after them; when the running one is unconfirmed, of all; `is_geo`: of those with another table. NULL =
- * none. */
+ * table, nor the same as one that was rolled back after them; when the running one is unconfirmed, of
+ * all; `is_geo`: of those with another table. NULL = none. */
 const struct store_record *change_find_target(const struct daemon *d, bool is_geo);
 
 /* The bytes of a stored generation. Returns 0 or -errno; the caller frees text->text and drops
