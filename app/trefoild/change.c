@@ -127,15 +127,15 @@ may_propose(const struct daemon *d, const struct change *change, struct err_list
 	return 0;
 }
 
-/* A proposal that ends without having judged. */
+/* Put on record how a generation ended, and by whom. */
 static int
-refuse_proposal(struct daemon *d, const struct store_record *proposal, const char *by,
-	const char *why, struct err *e)
+end_record(struct daemon *d, const struct store_record *ended, enum store_state state,
+	const char *by, const char *why, struct err *e)
 {
-	struct store_record record = *proposal;
+	struct store_record record = *ended;
 	char note[2 * sizeof(record.note)];
 
-	record.state = STORE_REFUSED;
+	record.state = state;
 	snprintf(note, sizeof(note), "by %s: %s", by, why);
 	text_copy(record.note, sizeof(record.note), note);
 	return store_update(d->store, &record, e);
@@ -156,7 +156,7 @@ refuse_overtaken(struct daemon *d)
 		d->running.number);
 	for (i = 0; i < n; i++)
 		if (list[i].state == STORE_WAITING && list[i].parent != d->running.number)
-			(void)refuse_proposal(d, &list[i], "trefoild", why, NULL);
+			(void)end_record(d, &list[i], STORE_REFUSED, "trefoild", why, NULL);
 }
 
 /* Takes `g`. */
@@ -292,16 +292,9 @@ mark_left(struct daemon *d, uint32_t number, const struct store_person *who, con
 {
 	const struct store_record *found =
 		d->store != NULL && number != 0 ? store_find(d->store, number) : NULL;
-	char note[sizeof(who->name) + sizeof(((struct store_record *)0)->message) + 8];
-	struct store_record record;
 
-	if (found == NULL || found->state == STORE_DAMAGED)
-		return;
-	record = *found;
-	record.state = STORE_ROLLED_BACK;
-	snprintf(note, sizeof(note), "by %s: %s", who->name, message);
-	text_copy(record.note, sizeof(record.note), note);
-	(void)store_update(d->store, &record, NULL);
+	if (found != NULL && found->state != STORE_DAMAGED)
+		(void)end_record(d, found, STORE_ROLLED_BACK, who->name, message, NULL);
 }
 
 static int
@@ -503,8 +496,8 @@ withdraw(struct daemon *d, const struct store_record *proposal, const struct cha
 	struct err_list *errors)
 {
 	uint32_t number = proposal->number;
-	int status = refuse_proposal(
-		d, proposal, change->who.name, change->message, err_list_next(errors));
+	int status = end_record(d, proposal, STORE_REFUSED, change->who.name, change->message,
+		err_list_next(errors));
 
 	if (status != 0)
 		return status;

@@ -457,10 +457,29 @@ count_entries(const char *name)
 	return n;
 }
 
+/* The generations from `first` to `last`, all in one state. */
+static void
+add_all(struct store *s, uint32_t first, uint32_t last, enum store_state state)
+{
+	struct store_record r;
+	uint32_t i;
+
+	for (i = first; i <= last; i++) {
+		r = record_of(i, policy_of(i), geo_of(i));
+		r.state = state;
+		if (state == STORE_UNCONFIRMED) {
+			r.confirm_within_s = 600;
+			r.deadline = 1700000600;
+		}
+		CU_ASSERT_EQUAL(store_add(s, &r, policy_of(i), strlen(policy_of(i)), geo_of(i),
+					strlen(geo_of(i)), NULL),
+			0);
+	}
+}
+
 static void
 test_fifty_are_kept_and_the_newest_confirmed_always(void)
 {
-	struct store_record r;
 	struct store *s;
 	uint32_t i;
 	size_t n;
@@ -471,13 +490,7 @@ test_fifty_are_kept_and_the_newest_confirmed_always(void)
 		CU_ASSERT_EQUAL(add(s, i, policy_of(i), geo_of(i), NULL), 0);
 	CU_ASSERT_EQUAL(store_list(s, &n)[0].number, 11);
 	CU_ASSERT_EQUAL(n, STORE_KEPT);
-	for (i = 61; i <= 180; i++) {
-		r = record_of(i, policy_of(i), geo_of(i));
-		r.state = STORE_ROLLED_BACK;
-		CU_ASSERT_EQUAL(store_add(s, &r, policy_of(i), strlen(policy_of(i)), geo_of(i),
-					strlen(geo_of(i)), NULL),
-			0);
-	}
+	add_all(s, 61, 180, STORE_ROLLED_BACK);
 	store_close(s);
 	s = open_store(NULL);
 	store_list(s, &n);
@@ -495,35 +508,16 @@ test_fifty_are_kept_and_the_newest_confirmed_always(void)
 static void
 test_what_waits_does_not_push_out_what_judges(void)
 {
-	struct store_record r;
+	const uint32_t judging = 3 * STORE_KEPT + 1;
 	struct store *s;
-	uint32_t i;
 	size_t n;
 
 	begin();
 	s = open_store(&test_disk);
 	CU_ASSERT_EQUAL(add(s, 1, policy_of(1), geo_of(1), NULL), 0);
-	for (i = 2; i <= 3 * STORE_KEPT; i++) {
-		r = record_of(i, policy_of(i), geo_of(i));
-		r.state = STORE_WAITING;
-		CU_ASSERT_EQUAL(store_add(s, &r, policy_of(i), strlen(policy_of(i)), geo_of(i),
-					strlen(geo_of(i)), NULL),
-			0);
-	}
-	r = record_of(i, policy_of(i), geo_of(i));
-	r.state = STORE_UNCONFIRMED;
-	r.confirm_within_s = 600;
-	r.deadline = 1700000600;
-	CU_ASSERT_EQUAL(store_add(s, &r, policy_of(i), strlen(policy_of(i)), geo_of(i),
-				strlen(geo_of(i)), NULL),
-		0);
-	for (i++; i <= 5 * STORE_KEPT; i++) {
-		r = record_of(i, policy_of(i), geo_of(i));
-		r.state = STORE_WAITING;
-		CU_ASSERT_EQUAL(store_add(s, &r, policy_of(i), strlen(policy_of(i)), geo_of(i),
-					strlen(geo_of(i)), NULL),
-			0);
-	}
+	add_all(s, 2, judging - 1, STORE_WAITING);
+	add_all(s, judging, judging, STORE_UNCONFIRMED);
+	add_all(s, judging + 1, 5 * STORE_KEPT, STORE_WAITING);
 	store_close(s);
 	s = open_store(NULL);
 	store_list(s, &n);
@@ -531,7 +525,7 @@ test_what_waits_does_not_push_out_what_judges(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(store_newest(s, STORE_CONFIRMED));
 	CU_ASSERT_EQUAL(store_newest(s, STORE_CONFIRMED)->number, 1);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(store_newest(s, STORE_UNCONFIRMED));
-	CU_ASSERT_EQUAL(store_newest(s, STORE_UNCONFIRMED)->number, 3 * STORE_KEPT + 1);
+	CU_ASSERT_EQUAL(store_newest(s, STORE_UNCONFIRMED)->number, judging);
 	store_close(s);
 	end();
 }
