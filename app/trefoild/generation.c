@@ -24,12 +24,14 @@ count_prefixes(ip6_t first, ip6_t last, uint8_t version)
 	}
 }
 
-static void
-count_all_prefixes(struct geo_ref *ref)
+void
+geo_ref_count(struct geo_ref *ref)
 {
 	const struct geo_table *t = ref->table;
 	size_t i;
 
+	if (ref->n_prefixes4 + ref->n_prefixes6 > 0)
+		return;
 	for (i = 0; i < t->n_ranges4; i++)
 		ref->n_prefixes4 += count_prefixes(t->ranges4[i].first, t->ranges4[i].last, 4);
 	for (i = 0; i < t->n_ranges6; i++)
@@ -52,7 +54,6 @@ geo_ref_new(struct geo_table *table, const char *path, struct err *e)
 	}
 	ref->table = table;
 	snprintf(ref->path, sizeof(ref->path), "%s", path);
-	count_all_prefixes(ref);
 	ref->n_users = 1;
 	return ref;
 }

@@ -25,7 +25,7 @@ struct geo_ref {
 	void *bytes; /* of its file, as they were verified */
 	size_t size;
 	char path[256];
-	uint64_t n_prefixes4, n_prefixes6; /* CIDR prefixes that its ranges amount to */
+	uint64_t n_prefixes4, n_prefixes6; /* filled by geo_ref_count() */
 	unsigned int n_users;
 };
 
@@ -33,6 +33,9 @@ struct geo_ref {
 struct geo_ref *geo_ref_load(const char *path, struct err *e);
 /* The same from the bytes of a file; `name` stands for its path. */
 struct geo_ref *geo_ref_parse(const void *bytes, size_t size, const char *name, struct err *e);
+/* How many CIDR prefixes its ranges amount to: counted when it is asked for first, since that takes
+ * longer than a start can wait. */
+void geo_ref_count(struct geo_ref *ref);
 struct geo_ref *geo_ref_take(struct geo_ref *ref);
 void geo_ref_drop(struct geo_ref *ref); /* NULL allowed */
 

@@ -70,6 +70,7 @@ geo_json(const struct daemon *d)
 {
 	const struct geo_table *t = d->geo->table;
 
+	geo_ref_count(d->geo);
 	return json_pack("{s:s, s:s, s:o, s:I, s:b, s:I, s:I, s:I, s:I, s:I}", "file", d->geo->path,
 		"sha256", t->sha256, "built_at", report_time((time_t)t->built_at), "age_days",
 		(json_int_t)geo_age_days(t, time(NULL)), "stale", (int)d->is_stale, "prefixes4",

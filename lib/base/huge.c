@@ -79,6 +79,16 @@ huge_new(size_t size)
 }
 
 void
+huge_wish(void *memory, size_t size)
+{
+	size_t in_front = -(uintptr_t)memory & (HUGE_PAGE - 1);
+
+	if (memory != NULL && size >= in_front + HUGE_PAGE)
+		(void)madvise((char *)memory + in_front, (size - in_front) & ~(HUGE_PAGE - 1),
+			MADV_HUGEPAGE);
+}
+
+void
 huge_free(const void *memory, size_t size)
 {
 	if (memory != NULL)

@@ -17,6 +17,10 @@ void *huge_new(size_t size);
  * that touches it first. */
 void *huge_new_on_touch(size_t size);
 
+/* Ask for huge pages inside `size` bytes that malloc() gave and nobody has touched: only a wish, and
+ * none for less than a huge page. Filling large arrays costs more page faults than work else. */
+void huge_wish(void *memory, size_t size);
+
 /* `size` as it was asked for. NULL allowed. */
 void huge_free(const void *memory, size_t size);
 

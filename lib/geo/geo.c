@@ -52,22 +52,6 @@ geo_rank6(const struct geo_table *t, ip6_t ip)
 	return low;
 }
 
-const struct geo_range4 *
-geo_find4(const struct geo_table *t, uint32_t ip)
-{
-	size_t rank = geo_rank4(t, ip);
-
-	return rank > 0 && ip <= t->ranges4[rank - 1].last ? &t->ranges4[rank - 1] : NULL;
-}
-
-const struct geo_range6 *
-geo_find6(const struct geo_table *t, ip6_t ip)
-{
-	size_t rank = geo_rank6(t, ip);
-
-	return rank > 0 && ip <= t->ranges6[rank - 1].last ? &t->ranges6[rank - 1] : NULL;
-}
-
 static void
 geo_lookup4(const struct geo_table *t, uint32_t ip, struct geo_answer *out)
 {

@@ -75,13 +75,8 @@ int geo_save(struct geo_table *t, const char *path, struct err *e);
 /* NULL allowed. */
 void geo_free(struct geo_table *t);
 
-/* The range that holds an address, or NULL. Binary search: for tools, tests and explanations, not
- * for packets. */
-const struct geo_range4 *geo_find4(const struct geo_table *t, uint32_t ip);
-const struct geo_range6 *geo_find6(const struct geo_table *t, ip6_t ip);
-
 /* What is known of one address, with the range it stands in (for an unknown one: the gap between
- * ranges). */
+ * ranges). Binary search: for tools, tests and explanations, not for packets. */
 struct geo_answer {
 	const struct geo_origin *origin; /* never NULL: origins[0] when unknown */
 	struct ip_range range;

@@ -6,6 +6,8 @@
  */
 #include "geo/geo_impl.h"
 
+#include "base/huge.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -668,6 +670,8 @@ decode_alloc(struct geo_table *t, const struct geo_counts *counts)
 	t->sources = calloc(t->n_sources, sizeof(*t->sources));
 	if (t->ranges4 == NULL || t->ranges6 == NULL || t->origins == NULL || t->sources == NULL)
 		return -ENOMEM;
+	huge_wish(t->ranges4, t->n_ranges4 * sizeof(*t->ranges4));
+	huge_wish(t->ranges6, t->n_ranges6 * sizeof(*t->ranges6));
 	return 0;
 }
 

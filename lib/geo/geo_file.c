@@ -40,6 +40,7 @@
  */
 #include "geo/geo.h"
 
+#include "base/huge.h"
 #include "geo/geo_impl.h"
 
 #include <endian.h>
@@ -178,6 +179,7 @@ decompress(
 		errno = ENOMEM;
 		return NULL;
 	}
+	huge_wish(payload, (size_t)payload_size);
 	got = ZSTD_decompress(payload, payload_size, frame, size);
 	if (got != payload_size) {
 		free(payload);

@@ -18,6 +18,7 @@ grow(struct grown *g, uint32_t capacity)
 
 	if (items == NULL)
 		return -ENOMEM;
+	huge_wish(items, size);
 	if (g->n > 0)
 		memcpy(items, g->items, g->n * g->item_size);
 	free(g->items);

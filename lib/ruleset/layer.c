@@ -73,22 +73,37 @@ layer_flatten(struct layer *layer, const struct layer_range *ranges, size_t n)
 	return 0;
 }
 
+static struct layer_range
+range_at(const struct layer *layer, size_t i)
+{
+	if (layer->ranges4 != NULL)
+		return (struct layer_range){ layer->ranges4[i].first, layer->ranges4[i].last,
+			layer->ranges4[i].origin };
+	if (layer->ranges6 != NULL)
+		return (struct layer_range){ layer->ranges6[i].first, layer->ranges6[i].last,
+			layer->ranges6[i].origin };
+	return layer->ranges[i];
+}
+
 uint32_t
 layer_at(struct layer *layer, ip6_t ip, ip6_t max, ip6_t *last)
 {
-	const struct layer_range *range;
+	struct layer_range range = { .first = 0 };
 
-	while (layer->at < layer->n && layer->ranges[layer->at].last < ip)
+	while (layer->at < layer->n) {
+		range = range_at(layer, layer->at);
+		if (range.last >= ip)
+			break;
 		layer->at++;
+	}
 	if (layer->at == layer->n) {
 		*last = max;
 		return LAYER_NONE;
 	}
-	range = &layer->ranges[layer->at];
-	if (ip < range->first) {
-		*last = range->first - 1;
+	if (ip < range.first) {
+		*last = range.first - 1;
 		return LAYER_NONE;
 	}
-	*last = range->last;
-	return range->value;
+	*last = range.last;
+	return range.value;
 }

@@ -166,25 +166,12 @@ class_of(struct compiler *c, uint32_t origin, uint32_t special, uint32_t prefix_
 	return *known;
 }
 
-static int
-layer_of_geo(struct layer *layer, const struct geo_table *geo, uint8_t version)
+static struct layer
+layer_of_geo(const struct geo_table *geo, uint8_t version)
 {
-	size_t i, n = version == 4 ? geo->n_ranges4 : geo->n_ranges6;
-
-	*layer = (struct layer){ .ranges = calloc(n + 1, sizeof(*layer->ranges)), .n = n };
-	if (layer->ranges == NULL)
-		return -ENOMEM;
-	for (i = 0; i < n; i++) {
-		struct layer_range *out = &layer->ranges[i];
-
-		if (version == 4)
-			*out = (struct layer_range){ geo->ranges4[i].first, geo->ranges4[i].last,
-				geo->ranges4[i].origin };
-		else
-			*out = (struct layer_range){ geo->ranges6[i].first, geo->ranges6[i].last,
-				geo->ranges6[i].origin };
-	}
-	return 0;
+	if (version == 4)
+		return (struct layer){ .ranges4 = geo->ranges4, .n = geo->n_ranges4 };
+	return (struct layer){ .ranges6 = geo->ranges6, .n = geo->n_ranges6 };
 }
 
 /* Holders before what they hold. */
@@ -251,7 +238,6 @@ struct layers {
 static void
 layers_fini(struct layers *layers)
 {
-	free(layers->geo.ranges);
 	free(layers->special.ranges);
 	free(layers->prefixes.ranges);
 }
@@ -260,11 +246,10 @@ layers_fini(struct layers *layers)
 static int
 layers_init(struct layers *layers, const struct ruleset *rs, uint8_t version)
 {
-	if (layer_of_geo(&layers->geo, rs->geo, version) != 0 ||
-		layer_of_special(&layers->special, rs->policy, version) != 0 ||
-		layer_of_prefixes(&layers->prefixes, rs->policy, version) != 0)
+	layers->geo = layer_of_geo(rs->geo, version);
+	if (layer_of_special(&layers->special, rs->policy, version) != 0)
 		return -ENOMEM;
-	return 0;
+	return layer_of_prefixes(&layers->prefixes, rs->policy, version);
 }
 
 static ip6_t
@@ -285,6 +270,7 @@ merge(struct compiler *c, struct layers *layers, ip6_t max, struct segments *out
 	*out = (struct segments){ .items = calloc(n_max, sizeof(*out->items)) };
 	if (out->items == NULL)
 		return -ENOMEM;
+	huge_wish(out->items, n_max * sizeof(*out->items));
 	for (;; ip = end + 1) {
 		origin = layer_at(&layers->geo, ip, max, &end);
 		special = layer_at(&layers->special, ip, max, &last);

@@ -17,7 +17,9 @@ struct layer_range {
 };
 
 struct layer {
-	struct layer_range *ranges;
+	struct layer_range *ranges;       /* its own, NULL = it reads those of a geo table: */
+	const struct geo_range4 *ranges4; /* one of these */
+	const struct geo_range6 *ranges6;
 	size_t n;
 	size_t at; /* cursor of layer_at() */
 };
@@ -36,7 +38,7 @@ uint32_t layer_at(struct layer *layer, ip6_t ip, ip6_t max, ip6_t *last);
 struct segment {
 	ip6_t first;
 	uint32_t value;
-};
+} __attribute__((packed, aligned(4))); /* there are a million: less memory to fill */
 
 struct segments {
 	struct segment *items;

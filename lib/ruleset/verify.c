@@ -7,14 +7,16 @@
 #include "ruleset/verify.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define BATCH 256
+#define BATCH    256
+#define NOT_READ (RULESET_RULE_NONE - 1)
 
-/* Neighbours that the same special range holds, or none. */
+/* Neighbours of which a source says the same: the kind of special address, or the origin. */
 struct stretch {
 	ip6_t first, last;
-	uint8_t special;
+	uint32_t said;
 };
 
 struct verifier {
@@ -27,7 +29,8 @@ struct verifier {
 	unsigned int n_lengths;
 	const struct policy_prefix *prefixes; /* of the version */
 	size_t n_prefixes;
-	struct stretch known; /* where the last address was */
+	struct stretch special, geo; /* where the last address was */
+	uint32_t *rules;             /* by origin, NOT_READ: not needed so far */
 };
 
 /* What the sources say of one address. */
@@ -115,7 +118,7 @@ find_special(const struct verifier *v, ip6_t ip)
 			size > smallest)
 			continue;
 		smallest = size;
-		s.special = (uint8_t)entries[i].special;
+		s.said = entries[i].special;
 	}
 	for (i = 0; v->version == 6 && i < limits->n_nat64; i++) {
 		ip6_t first = limits->nat64[i].prefix;
@@ -124,32 +127,39 @@ find_special(const struct verifier *v, ip6_t ip)
 		if (!narrow(&s, ip, first, first | size) || size > smallest)
 			continue;
 		smallest = size;
-		s.special = SPECIAL_EMBEDDED;
+		s.said = SPECIAL_EMBEDDED;
 	}
 	return s;
+}
+
+static bool
+holds(const struct stretch *s, ip6_t ip)
+{
+	return s->first <= ip && ip <= s->last;
 }
 
 /* Most addresses lie next to the one before. */
 static uint8_t
 special_of(struct verifier *v, ip6_t ip)
 {
-	if (ip < v->known.first || ip > v->known.last)
-		v->known = find_special(v, ip);
-	return v->known.special;
+	if (!holds(&v->special, ip))
+		v->special = find_special(v, ip);
+	return (uint8_t)v->special.said;
 }
 
 static uint32_t
-origin_of(const struct verifier *v, ip6_t ip)
+origin_of(struct verifier *v, ip6_t ip)
 {
-	const struct geo_range4 *found4;
-	const struct geo_range6 *found6;
+	const struct geo_table *geo = v->rs->geo;
+	struct ip_addr address = { .value = ip, .version = v->version };
+	struct geo_answer answer;
 
-	if (v->version == 4) {
-		found4 = geo_find4(v->rs->geo, (uint32_t)ip);
-		return found4 != NULL ? found4->origin : 0;
-	}
-	found6 = geo_find6(v->rs->geo, ip);
-	return found6 != NULL ? found6->origin : 0;
+	if (holds(&v->geo, ip))
+		return v->geo.said;
+	geo_lookup(geo, &address, &answer);
+	v->geo = (struct stretch){ answer.range.first, answer.range.last,
+		(uint32_t)(answer.origin - geo->origins) };
+	return v->geo.said;
 }
 
 /* What one country gets. */
@@ -183,17 +193,12 @@ disputed_rule(const struct verifier *v, const struct geo_origin *origin)
 }
 
 static uint32_t
-rule_of(const struct verifier *v, const struct reading *r)
+read_rule(const struct verifier *v, const struct geo_origin *origin)
 {
 	const struct policy *policy = v->rs->policy;
-	const struct geo_origin *origin = &v->rs->geo->origins[r->origin];
 	bool has_country = memcmp(origin->country, GEO_UNKNOWN_COUNTRY, 2) != 0;
 	const struct policy_rule *rule = NULL;
 
-	if (r->special == SPECIAL_EMBEDDED)
-		return RULESET_RULE_NONE;
-	if (r->special != SPECIAL_NONE)
-		return policy->rule_special[r->special];
 	if (origin->asn != 0)
 		rule = policy_find_asn(policy, origin->asn);
 	if (rule == NULL && origin->n_dissents > 0 && policy->conflict != POLICY_CONFLICT_FIRST)
@@ -203,6 +208,18 @@ rule_of(const struct verifier *v, const struct reading *r)
 	if (rule != NULL)
 		return (uint32_t)(rule - policy->rules);
 	return has_country || origin->asn != 0 ? policy->rule_default : policy->rule_unknown;
+}
+
+static uint32_t
+rule_of(const struct verifier *v, const struct reading *r)
+{
+	if (r->special == SPECIAL_EMBEDDED)
+		return RULESET_RULE_NONE;
+	if (r->special != SPECIAL_NONE)
+		return v->rs->policy->rule_special[r->special];
+	if (v->rules[r->origin] == NOT_READ)
+		v->rules[r->origin] = read_rule(v, &v->rs->geo->origins[r->origin]);
+	return v->rules[r->origin];
 }
 
 /* Old data must not decide alone. */
@@ -374,9 +391,12 @@ find_prefixes(struct verifier *v)
 }
 
 static int
-verify_version(const struct ruleset *rs, uint8_t version, struct err *e)
+verify_version(const struct ruleset *rs, uint8_t version, uint32_t *rules, struct err *e)
 {
-	struct verifier v = { .rs = rs, .e = e, .version = version, .known = { .first = 1 } };
+	const struct stretch none = { .first = 1 };
+	struct verifier v = {
+		.rs = rs, .e = e, .version = version, .special = none, .geo = none, .rules = rules
+	};
 	int status;
 
 	find_prefixes(&v);
@@ -389,7 +409,17 @@ verify_version(const struct ruleset *rs, uint8_t version, struct err *e)
 int
 ruleset_verify(const struct ruleset *rs, struct err *e)
 {
-	int status = verify_version(rs, 4, e);
+	uint32_t *rules = malloc(rs->geo->n_origins * sizeof(*rules));
+	size_t i;
+	int status;
 
-	return status == 0 ? verify_version(rs, 6, e) : status;
+	if (rules == NULL)
+		return err_set_code(e, ENOMEM, NULL, 0, NULL, "no memory to verify the ruleset");
+	for (i = 0; i < rs->geo->n_origins; i++)
+		rules[i] = NOT_READ;
+	status = verify_version(rs, 4, rules, e);
+	if (status == 0)
+		status = verify_version(rs, 6, rules, e);
+	free(rules);
+	return status;
 }

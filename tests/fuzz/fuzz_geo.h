@@ -38,6 +38,9 @@ check_answer(const struct geo_table *t, const struct ip_range *range, uint32_t o
 	geo_lookup(t, &ip, &answer);
 	CHECK(answer.origin == &t->origins[origin]);
 	CHECK(answer.range.first == range->first && answer.range.last == range->last);
+	ip.value = range->last;
+	geo_lookup(t, &ip, &answer);
+	CHECK(answer.origin == &t->origins[origin]);
 	CHECK(prefix.first == range->first && prefix.last <= range->last);
 	if (range->last == ip_max(range->version))
 		return;
@@ -57,7 +60,6 @@ check_ranges4(const struct geo_table *t)
 
 		CHECK(r->first <= r->last && r->origin > 0 && r->origin < t->n_origins);
 		CHECK(i == 0 || r[-1].last < r->first);
-		CHECK(geo_find4(t, r->first) == r && geo_find4(t, r->last) == r);
 		check_answer(t, &range, r->origin);
 	}
 }
@@ -73,7 +75,6 @@ check_ranges6(const struct geo_table *t)
 
 		CHECK(r->first <= r->last && r->origin > 0 && r->origin < t->n_origins);
 		CHECK(i == 0 || r[-1].last < r->first);
-		CHECK(geo_find6(t, r->first) == r && geo_find6(t, r->last) == r);
 		check_answer(t, &range, r->origin);
 	}
 }
