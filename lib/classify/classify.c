@@ -108,7 +108,7 @@ with_verdict(ruleset_answer_t answer, verdict_t verdict, bool is_odd)
 
 /* OR over all addresses; the first with the strictest verdict decides. */
 static ruleset_answer_t
-judge_addresses(const struct ruleset *rs, struct classify_detail *d)
+judge_different(const struct ruleset *rs, struct classify_detail *d)
 {
 	verdict_t all = VERDICT_PASS, strictest = VERDICT_PASS;
 	int i;
@@ -128,6 +128,23 @@ judge_addresses(const struct ruleset *rs, struct classify_detail *d)
 	if (d->deciding < 0) /* nothing had a say: fail closed */
 		return by_rule(rs, d, rs->policy->rule_unknown, REASON_UNKNOWN);
 	return with_verdict(d->answer[d->deciding], all, all != strictest);
+}
+
+/* What most frames are: no carriers, and all addresses get the same verdict. There is one at least. */
+static ruleset_answer_t
+judge_addresses(const struct ruleset *rs, struct classify_detail *d)
+{
+	ruleset_answer_t any = 0, all = ~(ruleset_answer_t)0;
+	unsigned int i;
+
+	for (i = 0; i < d->info.n_addresses; i++) {
+		any |= d->answer[i];
+		all &= d->answer[i];
+	}
+	if ((((any ^ all) & (RULESET_FORWARD | RULESET_MIRROR)) | (any & RULESET_CARRIER)) != 0)
+		return judge_different(rs, d);
+	d->deciding = 0;
+	return d->answer[0];
 }
 
 /* An action for a whole frame, on top of what its addresses got. A source route is refused as such

@@ -15,7 +15,6 @@
 #define OPTION_SSRR         137u
 #define OPTION_HOPS_AT      3u /* type, length, pointer */
 #define OPTION_POINTER_MIN  4u
-#define PROTOCOL_TCP        6u
 
 /* One LSRR or SSRR option of `length` bytes: every hop it lists, whatever the pointer says. */
 static void

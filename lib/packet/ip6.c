@@ -6,24 +6,14 @@
  */
 #include "packet_impl.h"
 
-#define IP6_SIZE             40u
-#define IP6_LENGTH_MAX       65535u
-#define EXTENSION_SIZE       8u /* the smallest, and their unit */
-#define AH_SIZE_MIN          12u
-#define IP6_FRAGMENT_OFFSET  0xfff8u
-#define IP6_MORE_FRAGMENTS   0x0001u
-#define OPTION_PAD1          0u
-#define OPTION_JUMBO         0xc2u
-#define PROTOCOL_HOP_BY_HOP  0u
-#define PROTOCOL_TCP         6u
-#define PROTOCOL_ROUTING     43u
-#define PROTOCOL_FRAGMENT    44u
-#define PROTOCOL_AH          51u
-#define PROTOCOL_NONE        59u
-#define PROTOCOL_DESTINATION 60u
-#define PROTOCOL_MOBILITY    135u
-#define PROTOCOL_HIP         139u
-#define PROTOCOL_SHIM6       140u
+#define IP6_SIZE            40u
+#define IP6_LENGTH_MAX      65535u
+#define EXTENSION_SIZE      8u /* the smallest, and their unit */
+#define AH_SIZE_MIN         12u
+#define IP6_FRAGMENT_OFFSET 0xfff8u
+#define IP6_MORE_FRAGMENTS  0x0001u
+#define OPTION_PAD1         0u
+#define OPTION_JUMBO        0xc2u
 
 void
 packet_walk_ip6(struct packet_walk *w)
@@ -52,25 +42,6 @@ packet_walk_ip6(struct packet_walk *w)
 		(w->payload_size == 0 && w->protocol != PROTOCOL_NONE))
 		packet_fail(w, REASON_BAD_TOTAL_LENGTH);
 	packet_limit(w, w->payload_size);
-}
-
-bool
-packet_is_extension(const struct packet_walk *w)
-{
-	switch (w->protocol) {
-	case PROTOCOL_HOP_BY_HOP:
-	case PROTOCOL_ROUTING:
-	case PROTOCOL_FRAGMENT:
-	case PROTOCOL_DESTINATION:
-		return w->version == 6;
-	case PROTOCOL_AH:
-	case PROTOCOL_MOBILITY:
-	case PROTOCOL_HIP:
-	case PROTOCOL_SHIM6:
-		return true;
-	default:
-		return false;
-	}
 }
 
 static enum packet_layer

@@ -15,6 +15,37 @@
 
 #define PACKET_READ_MAX 64u /* longest single read: an IPv4 header with options has 60 bytes */
 
+/* IP protocol numbers (IANA) */
+#define PROTOCOL_HOP_BY_HOP  0u
+#define PROTOCOL_ICMP        1u
+#define PROTOCOL_IP4         4u
+#define PROTOCOL_TCP         6u
+#define PROTOCOL_UDP         17u
+#define PROTOCOL_IP6         41u
+#define PROTOCOL_ROUTING     43u
+#define PROTOCOL_FRAGMENT    44u
+#define PROTOCOL_GRE         47u
+#define PROTOCOL_ESP         50u
+#define PROTOCOL_AH          51u
+#define PROTOCOL_MINENC      55u /* RFC 2004 */
+#define PROTOCOL_ICMPV6      58u
+#define PROTOCOL_NONE        59u
+#define PROTOCOL_DESTINATION 60u
+#define PROTOCOL_IPIP        94u
+#define PROTOCOL_ETHERIP     97u
+#define PROTOCOL_ENCAP       98u /* RFC 1241 */
+#define PROTOCOL_IPCOMP      108u
+#define PROTOCOL_L2TP        115u
+#define PROTOCOL_SCTP        132u
+#define PROTOCOL_MOBILITY    135u
+#define PROTOCOL_MPLS        137u
+#define PROTOCOL_HIP         139u
+#define PROTOCOL_SHIM6       140u
+#define PROTOCOL_ROHC        142u
+#define PROTOCOL_ETHERNET    143u
+#define PROTOCOL_AGGFRAG     144u
+#define PROTOCOL_NSH         145u
+
 enum packet_step {
 	PACKET_STEP_DONE,
 	PACKET_STEP_LINK,     /* the first header, by enum packet_link */
@@ -143,7 +174,7 @@ packet_advance(struct packet_walk *w, uint32_t size)
 static inline void
 packet_add_layer(struct packet_walk *w, enum packet_layer layer)
 {
-	if (w->info->n_layers < PACKET_LAYERS_MAX)
+	if (likely(w->info->n_layers < PACKET_LAYERS_MAX))
 		w->info->layers[w->info->n_layers++] = (uint8_t)layer;
 }
 
@@ -205,8 +236,6 @@ void packet_walk_mpls(struct packet_walk *w);
 void packet_walk_ip4(struct packet_walk *w);
 void packet_walk_ip6(struct packet_walk *w);
 
-/* Extension headers; w->protocol is one of them when packet_is_extension() says so. */
-bool packet_is_extension(const struct packet_walk *w);
 void packet_walk_extension(struct packet_walk *w);
 
 /* The routing header of `size` bytes at w->offset, all of them within the room. */
