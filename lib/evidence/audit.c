@@ -261,7 +261,7 @@ audit_directory(const char *directory, const struct audit_options *options,
 	int rc;
 
 	memset(result, 0, sizeof(*result));
-	rc = inventory_load(directory, &check, &a.inventory, e);
+	rc = inventory_load(directory, &check, false, &a.inventory, e);
 	result->head = a.inventory.head;
 	if (rc == -EBADMSG)
 		tell_error(&a, NULL, NULL, e);
@@ -289,7 +289,7 @@ audit_bytes(const char *directory)
 	struct stat st;
 	size_t i;
 
-	(void)inventory_load(directory, &check, &inventory, NULL);
+	(void)inventory_load(directory, &check, false, &inventory, NULL);
 	for (i = 0; i < inventory.n; i++) {
 		snprintf(path, sizeof(path), "%s/%s", directory, inventory.items[i].claim.name);
 		if (!inventory.items[i].is_removed && stat(path, &st) == 0)

@@ -187,13 +187,13 @@ evidence_load(struct evidence *ev, struct err *e)
 	struct chain_check check = {
 		.key = ev->options.key, .head = kept != NULL ? kept->hash : NULL, .allow_torn = true
 	};
-	int rc = inventory_load(ev->directory, &check, &ev->inventory, e);
+	int rc = inventory_load(ev->directory, &check, false, &ev->inventory, e);
 	bool is_lost = kept != NULL && rc != 0;
 
 	if (rc == -EBADMSG && kept != NULL) {
 		inventory_fini(&ev->inventory);
 		check.head = NULL;
-		rc = inventory_load(ev->directory, &check, &ev->inventory, e);
+		rc = inventory_load(ev->directory, &check, false, &ev->inventory, e);
 	}
 	if (rc == 0 || rc == -ENOENT) {
 		if (ev->options.doubt != NULL)
@@ -500,6 +500,7 @@ evidence_sweep(struct evidence *ev, struct err *e)
 			err_set_code(e, -rc, ev->directory, 0, s->claim.name,
 				"cannot be removed after its retention: %s", strerror(-rc));
 	}
+	inventory_forget_gone(&ev->inventory);
 	return rc;
 }
 

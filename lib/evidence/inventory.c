@@ -85,7 +85,7 @@ apply_open(struct inventory *inventory, const json_t *record, const char *hash, 
 	memcpy(s->claim.start, hash, SHA256_TEXT_SIZE);
 	s->number = number_of(record, "number");
 	s->opened_s = (int64_t)number_of(record, "opened_s");
-	s->opened = json_deep_copy(record);
+	s->opened = inventory->keeps_lines ? json_deep_copy(record) : NULL;
 	if (s->number > inventory->number_max)
 		inventory->number_max = s->number;
 	return 0;
@@ -105,7 +105,8 @@ apply_covered(struct inventory_segment *s, const json_t *record, struct err *e)
 }
 
 static int
-apply_close(struct inventory_segment *s, const json_t *record, bool is_recovered, struct err *e)
+apply_close(struct inventory_segment *s, const json_t *record, bool keeps_lines, bool is_recovered,
+	struct err *e)
 {
 	const json_t *checkpoints = json_object_get(record, "checkpoints");
 
@@ -125,7 +126,7 @@ apply_close(struct inventory_segment *s, const json_t *record, bool is_recovered
 	s->closed_s = (int64_t)number_of(record, "closed_s");
 	s->is_recovered = is_recovered;
 	s->covered = is_recovered ? number_of(record, "covered") : s->claim.bytes;
-	s->closed = json_deep_copy(record);
+	s->closed = keeps_lines ? json_deep_copy(record) : NULL;
 	return 0;
 }
 
@@ -155,7 +156,7 @@ apply_to_segment(struct inventory *inventory, const char *type, const json_t *re
 		return apply_remove(s, e);
 	if (strcmp(type, "covered") == 0)
 		return apply_covered(s, record, e);
-	return apply_close(s, record, strcmp(type, "recover") == 0, e);
+	return apply_close(s, record, inventory->keeps_lines, strcmp(type, "recover") == 0, e);
 }
 
 static int
@@ -208,15 +209,37 @@ replay_line(void *context, const struct chain_line *line, struct err *e)
 }
 
 int
-inventory_load(const char *directory, const struct chain_check *check, struct inventory *out,
-	struct err *e)
+inventory_load(const char *directory, const struct chain_check *check, bool keeps_lines,
+	struct inventory *out, struct err *e)
 {
 	char path[PATH_SIZE];
 	struct replay replay = { .inventory = out, .path = path };
 
 	memset(out, 0, sizeof(*out));
+	out->keeps_lines = keeps_lines;
 	snprintf(path, sizeof(path), "%s/" INVENTORY_MANIFEST, directory);
 	return chain_verify(path, check, replay_line, &replay, &out->head, e);
+}
+
+static void
+forget(struct inventory_segment *s)
+{
+	json_decref(s->opened);
+	json_decref(s->closed);
+}
+
+void
+inventory_forget_gone(struct inventory *inventory)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < inventory->n; i++) {
+		if (inventory->items[i].is_gone)
+			forget(&inventory->items[i]);
+		else
+			inventory->items[n++] = inventory->items[i];
+	}
+	inventory->n = n;
 }
 
 void
@@ -224,10 +247,8 @@ inventory_fini(struct inventory *inventory)
 {
 	size_t i;
 
-	for (i = 0; i < inventory->n; i++) {
-		json_decref(inventory->items[i].opened);
-		json_decref(inventory->items[i].closed);
-	}
+	for (i = 0; i < inventory->n; i++)
+		forget(&inventory->items[i]);
 	free(inventory->items);
 	json_decref(inventory->breaks);
 	memset(inventory, 0, sizeof(*inventory));

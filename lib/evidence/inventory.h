@@ -37,12 +37,13 @@ struct inventory_segment {
 	bool is_recovered, is_held, is_removed, is_missing;
 	bool is_damaged;         /* was so when it was recovered */
 	bool is_gone;            /* removed, and its files with it; set by who removes them */
-	json_t *opened, *closed; /* the manifest's lines, closed NULL while open */
+	json_t *opened, *closed; /* the manifest's lines, if kept; closed NULL while open */
 };
 
 struct inventory {
 	struct inventory_segment *items; /* in the order of opening, removed ones too */
 	size_t n;
+	bool keeps_lines; /* of segments: they take ten times as much memory as all else */
 	uint64_t number_max;
 	bool is_running; /* a start without stop */
 	json_t *breaks;  /* starts that found one; NULL = none */
@@ -51,14 +52,18 @@ struct inventory {
 
 /* Read and check the manifest of `directory`. `*out` is filled as far as it is good, also after an
  * error; inventory_fini() it always. Returns as chain_verify(). */
-int inventory_load(const char *directory, const struct chain_check *check, struct inventory *out,
-	struct err *e);
+int inventory_load(const char *directory, const struct chain_check *check, bool keeps_lines,
+	struct inventory *out, struct err *e);
 void inventory_fini(struct inventory *inventory);
 
 /* What one more line of the manifest, whose SHA-256 is `hash`, changes. Returns 0, -ENOMEM or
  * -EBADMSG (a line that does not fit those before), `e` filled but for its place. */
 int inventory_apply(
 	struct inventory *inventory, const json_t *record, const char *hash, struct err *e);
+
+/* Forget the segments that are gone: who runs for years must not hold all there ever were. Moves the
+ * items. */
+void inventory_forget_gone(struct inventory *inventory);
 
 /* The segment of that name that is not removed, or NULL. */
 struct inventory_segment *inventory_find(struct inventory *inventory, const char *name);

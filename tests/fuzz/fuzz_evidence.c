@@ -88,7 +88,7 @@ load(struct inventory *inventory, size_t size)
 {
 	struct chain_check check = { .allow_torn = true };
 	struct err e = { .message = "" };
-	int rc = inventory_load(directory, &check, inventory, &e);
+	int rc = inventory_load(directory, &check, true, inventory, &e);
 
 	CHECK(rc == 0 || rc == -EBADMSG);
 	if (rc != 0)
@@ -132,7 +132,7 @@ static void
 check_own(const uint8_t *data, size_t size)
 {
 	const struct chain_options options = { .sync = CHAIN_SYNC_NONE };
-	struct inventory applied = { .n = 0 }, read;
+	struct inventory applied = { .keeps_lines = true }, read;
 	const char *at = (const char *)data, *end = at + size, *next;
 	struct chain *chain;
 	int rc = 0;

@@ -506,7 +506,11 @@ test_removal_waits_for_retention_and_hold(void)
 	CU_ASSERT_EQUAL(evidence_hold(ev, "a", true, "me", "case 7", &e), 0);
 	CU_ASSERT_EQUAL(evidence_hold(ev, "a", true, "me", "again", &e), -EALREADY);
 	CU_ASSERT_EQUAL(evidence_hold(ev, "x", true, "me", "none", &e), -ENOENT);
+	CU_ASSERT_EQUAL(evidence_inventory(ev)->n, 2);
 	CU_ASSERT_EQUAL(evidence_expire(ev, INT64_MAX, &e), 1); /* b */
+	CU_ASSERT_EQUAL_FATAL(evidence_inventory(ev)->n, 1);    /* who runs for years forgets it */
+	CU_ASSERT_STRING_EQUAL(evidence_inventory(ev)->items[0].claim.name, "a");
+	CU_ASSERT_PTR_NULL(evidence_inventory(ev)->items[0].closed);
 	evidence_close(ev, true);
 	shell("test -f a -a ! -e b");
 	CU_ASSERT_EQUAL(audit(&r), 0);

@@ -61,7 +61,7 @@ command_list(int argc, char **argv)
 	if (code != EXIT_DONE)
 		return code;
 	check.key = o.key;
-	rc = inventory_load(o.directory, &check, &inventory, &e);
+	rc = inventory_load(o.directory, &check, true, &inventory, &e);
 	if (!o.json && inventory.n != 0)
 		printf("%-9s %12s %10s  %-20s  %s\n", "STATE", "BYTES", "PACKETS", "OPENED",
 			"SEGMENT");

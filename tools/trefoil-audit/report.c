@@ -70,7 +70,7 @@ losses(const struct options *o, struct err *e, int *rc)
 	const char *cause;
 	size_t i;
 
-	*rc = inventory_load(o->directory, &check, &inventory, e);
+	*rc = inventory_load(o->directory, &check, true, &inventory, e);
 	for (i = 0; i < inventory.n; i++) {
 		json_t *lost = json_object_get(inventory.items[i].closed, "lost");
 

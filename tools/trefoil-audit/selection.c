@@ -385,7 +385,7 @@ walk(const struct options *o, const struct selection *s, packet_fn *fn, void *co
 	struct inventory inventory;
 	struct err now = { .message = "" };
 	size_t i;
-	int status = inventory_load(o->directory, &check, &inventory, e), rc = status;
+	int status = inventory_load(o->directory, &check, false, &inventory, e), rc = status;
 
 	for (i = 0; rc == 0 && i < inventory.n; i++) {
 		const struct inventory_segment *segment = &inventory.items[i];
