@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <openssl/evp.h>
-#include <stdio.h>
 #include <string.h>
 
 int
@@ -18,16 +17,27 @@ sha256_bytes(const void *data, size_t size, unsigned char out[SHA256_SIZE])
 	return 0;
 }
 
+void
+sha256_format(const unsigned char digest[SHA256_SIZE], char out[SHA256_TEXT_SIZE])
+{
+	static const char digits[] = "0123456789abcdef";
+	unsigned int i;
+
+	for (i = 0; i < SHA256_SIZE; i++) {
+		out[2 * i] = digits[digest[i] >> 4];
+		out[2 * i + 1] = digits[digest[i] & 0xf];
+	}
+	out[SHA256_TEXT_SIZE - 1] = '\0';
+}
+
 int
 sha256_text(const void *data, size_t size, char out[SHA256_TEXT_SIZE])
 {
 	unsigned char digest[SHA256_SIZE];
-	unsigned int i;
 
 	if (sha256_bytes(data, size, digest) != 0)
 		return -EIO;
-	for (i = 0; i < SHA256_SIZE; i++)
-		snprintf(out + 2 * i, 3, "%02x", digest[i]);
+	sha256_format(digest, out);
 	return 0;
 }
 

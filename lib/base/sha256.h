@@ -17,5 +17,8 @@
 int sha256_bytes(const void *data, size_t size, unsigned char out[SHA256_SIZE]);
 int sha256_text(const void *data, size_t size, char out[SHA256_TEXT_SIZE]);
 
+/* The text of a digest. */
+void sha256_format(const unsigned char digest[SHA256_SIZE], char out[SHA256_TEXT_SIZE]);
+
 /* Is it such a text: 64 lower-case hex digits, no more? */
 bool sha256_is_text(const char *text);

@@ -89,6 +89,10 @@ struct chain_check {
 	const char *start;             /* as in chain_options */
 	bool allow_torn;  /* a last line that was cut is no error: the writer may be at it */
 	const char *head; /* hash of a line that must be in it; NULL = none */
+	/* The number of that line, 0 = not known. Its hash holds all lines before it: whoever is sure of
+	 * it need not look at their signatures, nor at the keys of those that have `skip` in them. */
+	uint64_t n_trusted;
+	const char *skip; /* text of lines that visit() need not see; NULL = it sees all */
 };
 
 /* Check a whole chain and hand each line to `visit` (NULL allowed). `*head` (NULL allowed) is where

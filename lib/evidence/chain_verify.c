@@ -76,26 +76,59 @@ check_links(const struct walk *w, const json_t *record)
 	return 0;
 }
 
+static bool
+is_trusted(const struct walk *w)
+{
+	return w->head.n_lines < w->check->n_trusted;
+}
+
+/* The link of a line whose keys nobody asks for: it says `prev` once, as chain_append() wrote it. */
+static int
+check_link_only(const struct walk *w, const char *text, size_t length)
+{
+	static const char key[] = "\"prev\":\"";
+	const char *prev = memmem(text, length, key, sizeof(key) - 1);
+	size_t at = prev != NULL ? (size_t)(prev - text) + sizeof(key) - 1 : length;
+
+	if (length - at < SHA256_TEXT_SIZE ||
+		memcmp(text + at, w->head.hash, SHA256_TEXT_SIZE - 1) != 0)
+		return broken(w, "prev is not the SHA-256 of the line before, %s", w->head.hash);
+	return 0;
+}
+
+/* The keys of a line. */
+static int
+check_record(struct walk *w, const char *text, struct chain_line *line)
+{
+	json_t *record = json_loadb(text, line->size - 1, JSON_REJECT_DUPLICATES, NULL);
+	int rc = check_links(w, record);
+
+	if (rc == 0 && !is_trusted(w))
+		rc = check_signature(w, text, line->size - 1);
+	line->record = record;
+	if (rc == 0 && w->visit != NULL)
+		rc = w->visit(w->context, line, w->e);
+	json_decref(record);
+	return rc;
+}
+
 /* One line with its line feed. */
 static int
 walk_line(struct walk *w, const char *text, size_t length)
 {
-	struct chain_line line = {
-		.number = w->head.n_lines + 1, .offset = w->head.size, .size = length
-	};
+	const char *skip = is_trusted(w) ? w->check->skip : NULL;
 	char hash[SHA256_TEXT_SIZE];
-	json_t *record = json_loadb(text, length - 1, JSON_REJECT_DUPLICATES, NULL);
-	int rc = check_links(w, record);
+	struct chain_line line = {
+		.number = w->head.n_lines + 1, .offset = w->head.size, .size = length, .hash = hash
+	};
+	int rc = sha256_text(text, length, hash);
 
-	if (rc == 0)
-		rc = check_signature(w, text, length - 1);
-	if (rc == 0)
-		rc = sha256_text(text, length, hash);
-	line.hash = hash;
-	line.record = record;
-	if (rc == 0 && w->visit != NULL)
-		rc = w->visit(w->context, &line, w->e);
-	json_decref(record);
+	if (rc == 0 && line.number == w->check->n_trusted && strcmp(hash, w->check->head) != 0)
+		return broken(w, "is not the line of SHA-256 %.64s", w->check->head);
+	if (rc == 0 && skip != NULL && memmem(text, length, skip, strlen(skip)) != NULL)
+		rc = check_link_only(w, text, length);
+	else if (rc == 0)
+		rc = check_record(w, text, &line);
 	if (rc != 0)
 		return rc;
 	w->head.n_lines++;

@@ -35,12 +35,10 @@ int
 digest_get(const struct digest *d, char out[SHA256_TEXT_SIZE])
 {
 	unsigned char bytes[SHA256_SIZE];
-	unsigned int i;
 
 	if (EVP_MD_CTX_copy_ex(d->copy, d->running) != 1 ||
 		EVP_DigestFinal_ex(d->copy, bytes, NULL) != 1)
 		return -EIO;
-	for (i = 0; i < SHA256_SIZE; i++)
-		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+	sha256_format(bytes, out);
 	return 0;
 }

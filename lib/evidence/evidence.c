@@ -14,6 +14,7 @@
 
 #define PATH_SIZE  4096
 #define BROKEN_MAX 1000
+#define COVERED    "\"type\":\"covered\"" /* most lines, which a close makes void */
 #define ANCHOR_S   60 /* between lines that say how far an open segment is covered */
 
 struct evidence {
@@ -179,20 +180,23 @@ evidence_say_lost(struct evidence *ev, const struct chain_head *kept)
 }
 
 /* The manifest as it is. A broken one is set aside, and ev->broken says why. One that only lacks the
- * line that was kept is broken by the first check and not by the second. */
+ * line that was kept is broken by the first check and not by the second, which trusts nothing. */
 static int
 evidence_load(struct evidence *ev, struct err *e)
 {
 	const struct chain_head *kept = ev->options.kept;
-	struct chain_check check = {
-		.key = ev->options.key, .head = kept != NULL ? kept->hash : NULL, .allow_torn = true
-	};
+	struct chain_check check = { .key = ev->options.key,
+		.head = kept != NULL ? kept->hash : NULL,
+		.allow_torn = true,
+		.n_trusted = kept != NULL ? kept->n_lines : 0,
+		.skip = COVERED };
 	int rc = inventory_load(ev->directory, &check, false, &ev->inventory, e);
 	bool is_lost = kept != NULL && rc != 0;
 
 	if (rc == -EBADMSG && kept != NULL) {
 		inventory_fini(&ev->inventory);
 		check.head = NULL;
+		check.n_trusted = 0;
 		rc = inventory_load(ev->directory, &check, false, &ev->inventory, e);
 	}
 	if (rc == 0 || rc == -ENOENT) {
@@ -487,7 +491,7 @@ evidence_unlink(const struct evidence *ev, struct inventory_segment *s)
 static int
 evidence_sweep(struct evidence *ev, struct err *e)
 {
-	size_t i;
+	size_t i, n = 0;
 	int rc = evidence_sync(ev, e);
 
 	for (i = 0; rc == 0 && i < ev->inventory.n; i++) {
@@ -496,11 +500,13 @@ evidence_sweep(struct evidence *ev, struct err *e)
 		if (!s->is_removed || s->is_gone)
 			continue;
 		rc = evidence_unlink(ev, s);
+		n += rc == 0;
 		if (rc != 0)
 			err_set_code(e, -rc, ev->directory, 0, s->claim.name,
 				"cannot be removed after its retention: %s", strerror(-rc));
 	}
-	inventory_forget_gone(&ev->inventory);
+	if (n > 0)
+		inventory_forget_gone(&ev->inventory);
 	return rc;
 }
 
@@ -510,7 +516,7 @@ evidence_expire(struct evidence *ev, int64_t before_s, struct err *e)
 	int n = 0, rc = 0;
 	size_t i;
 
-	for (i = 0; rc == 0 && i < ev->inventory.n; i++) {
+	for (i = 0; rc == 0 && n < EVIDENCE_EXPIRE_MAX && i < ev->inventory.n; i++) {
 		const struct inventory_segment *s = &ev->inventory.items[i];
 		struct segment_claim claim = s->claim;
 

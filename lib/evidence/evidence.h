@@ -82,7 +82,9 @@ int evidence_hold(struct evidence *evidence, const char *name, bool is_hold, con
 
 /* Remove what is closed, not held and was closed before `before_s`: first the line, then the files.
  * Files that could not go, or that a crash left, go with the next call. Returns the number of
- * segments removed or -errno of the first that could not be. */
+ * segments removed, EVIDENCE_EXPIRE_MAX = there may be more (the caller's copies must not wait for
+ * thousands), or -errno of the first that could not be. */
+#define EVIDENCE_EXPIRE_MAX 16
 int evidence_expire(struct evidence *evidence, int64_t before_s, struct err *e);
 
 /* Lines that the disk did not confirm are tried again. Returns 0 (all are on it) or -errno. */

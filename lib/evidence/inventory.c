@@ -44,13 +44,21 @@ not_fitting(struct err *e, const char *what)
 struct inventory_segment *
 inventory_find(struct inventory *inventory, const char *name)
 {
-	size_t i;
+	const json_t *index = json_object_get(inventory->by_name, name);
 
-	for (i = inventory->n; i > 0; i--)
-		if (!inventory->items[i - 1].is_removed &&
-			strcmp(inventory->items[i - 1].claim.name, name) == 0)
-			return &inventory->items[i - 1];
-	return NULL;
+	return index != NULL ? &inventory->items[json_integer_value(index)] : NULL;
+}
+
+/* Returns 0 or -ENOMEM. */
+static int
+remember(struct inventory *inventory, size_t i)
+{
+	if (inventory->by_name == NULL)
+		inventory->by_name = json_object();
+	return json_object_set_new_nocheck(inventory->by_name, inventory->items[i].claim.name,
+		       json_integer((json_int_t)i)) == 0
+		       ? 0
+		       : -ENOMEM;
 }
 
 bool
@@ -88,7 +96,7 @@ apply_open(struct inventory *inventory, const json_t *record, const char *hash, 
 	s->opened = inventory->keeps_lines ? json_deep_copy(record) : NULL;
 	if (s->number > inventory->number_max)
 		inventory->number_max = s->number;
-	return 0;
+	return remember(inventory, inventory->n - 1);
 }
 
 static int
@@ -131,13 +139,14 @@ apply_close(struct inventory_segment *s, const json_t *record, bool keeps_lines,
 }
 
 static int
-apply_remove(struct inventory_segment *s, struct err *e)
+apply_remove(struct inventory *inventory, struct inventory_segment *s, struct err *e)
 {
 	if (!s->claim.is_closed)
 		return not_fitting(e, "removes a segment that is not closed");
 	if (s->is_held)
 		return not_fitting(e, "removes a segment under legal hold");
 	s->is_removed = true;
+	json_object_del(inventory->by_name, s->claim.name);
 	return 0;
 }
 
@@ -153,7 +162,7 @@ apply_to_segment(struct inventory *inventory, const char *type, const json_t *re
 		return 0;
 	}
 	if (strcmp(type, "remove") == 0)
-		return apply_remove(s, e);
+		return apply_remove(inventory, s, e);
 	if (strcmp(type, "covered") == 0)
 		return apply_covered(s, record, e);
 	return apply_close(s, record, inventory->keeps_lines, strcmp(type, "recover") == 0, e);
@@ -222,7 +231,7 @@ inventory_load(const char *directory, const struct chain_check *check, bool keep
 }
 
 static void
-forget(struct inventory_segment *s)
+forget(const struct inventory_segment *s)
 {
 	json_decref(s->opened);
 	json_decref(s->closed);
@@ -234,10 +243,16 @@ inventory_forget_gone(struct inventory *inventory)
 	size_t i, n = 0;
 
 	for (i = 0; i < inventory->n; i++) {
-		if (inventory->items[i].is_gone)
-			forget(&inventory->items[i]);
-		else
-			inventory->items[n++] = inventory->items[i];
+		const struct inventory_segment *s = &inventory->items[i];
+		json_t *index = json_object_get(inventory->by_name, s->claim.name);
+
+		if (s->is_gone) {
+			forget(s);
+			continue;
+		}
+		if (!s->is_removed)
+			json_integer_set(index, (json_int_t)n);
+		inventory->items[n++] = *s;
 	}
 	inventory->n = n;
 }
@@ -250,6 +265,7 @@ inventory_fini(struct inventory *inventory)
 	for (i = 0; i < inventory->n; i++)
 		forget(&inventory->items[i]);
 	free(inventory->items);
+	json_decref(inventory->by_name);
 	json_decref(inventory->breaks);
 	memset(inventory, 0, sizeof(*inventory));
 }

@@ -43,6 +43,7 @@ struct inventory_segment {
 struct inventory {
 	struct inventory_segment *items; /* in the order of opening, removed ones too */
 	size_t n;
+	json_t *by_name;  /* index of what is not removed, NULL = there is none yet */
 	bool keeps_lines; /* of segments: they take ten times as much memory as all else */
 	uint64_t number_max;
 	bool is_running; /* a start without stop */

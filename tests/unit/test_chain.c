@@ -218,6 +218,54 @@ test_dropped_tail_is_seen_against_the_head(void)
 	free(data);
 }
 
+static int
+count_lines(void *context, const struct chain_line *line, struct err *e)
+{
+	unsigned int *n = context;
+
+	CU_ASSERT_PTR_NOT_NULL(line->record);
+	++*n;
+	return 0;
+}
+
+/* The head that is known holds what is in front of it, whoever signed that, and nothing else does. */
+static void
+test_known_head_stands_for_signatures(void)
+{
+	struct chain_head head, end;
+	struct chain_check check = { .head = head.hash };
+	struct err e = { 0 };
+	unsigned int n_seen, i;
+	size_t size, at;
+	char *data;
+
+	fresh(NULL, &head);
+	append_lines(key, 1, &end);
+	check.key = key;
+	CU_ASSERT_EQUAL(chain_verify(path, &check, NULL, NULL, NULL, &e), -EBADMSG);
+	for (i = 0; i < 2; i++) {
+		check.n_trusted = head.n_lines;
+		check.skip = i == 0 ? NULL : "\"type\":\"test\"";
+		n_seen = 0;
+		CU_ASSERT_EQUAL(chain_verify(path, &check, count_lines, &n_seen, NULL, &e), 0);
+		CU_ASSERT_EQUAL(n_seen, i == 0 ? N_LINES + 1 : 1); /* the last one is not trusted */
+		check.n_trusted = head.n_lines + 1;
+		CU_ASSERT_EQUAL(chain_verify(path, &check, NULL, NULL, NULL, &e), -EBADMSG);
+		check.n_trusted = head.n_lines - 1;
+		CU_ASSERT_EQUAL(chain_verify(path, &check, NULL, NULL, NULL, &e), -EBADMSG);
+		check.n_trusted = head.n_lines;
+		data = read_all(path, &size);
+		for (at = 0; at < head.size; at += 31) {
+			data[at] ^= 1;
+			write_all(path, data, size);
+			CU_ASSERT_EQUAL(chain_verify(path, &check, NULL, NULL, NULL, &e), -EBADMSG);
+			data[at] ^= 1;
+		}
+		write_all(path, data, size);
+		free(data);
+	}
+}
+
 static void
 test_another_key_is_refused(void)
 {
@@ -425,6 +473,7 @@ SUITE("chain", { "appended lines verify", test_appended_lines_verify },
 	{ "no flipped bit verifies", test_no_flipped_bit_verifies },
 	{ "dropped and swapped lines are named", test_dropped_and_swapped_lines_are_named },
 	{ "dropped tail is seen against the head", test_dropped_tail_is_seen_against_the_head },
+	{ "known head stands for signatures", test_known_head_stands_for_signatures },
 	{ "another key is refused", test_another_key_is_refused },
 	{ "torn line is cut off and told", test_torn_line_is_cut_off_and_told },
 	{ "failed write leaves the chain whole", test_failed_write_leaves_the_chain_whole },

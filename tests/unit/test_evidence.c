@@ -525,6 +525,34 @@ test_removal_waits_for_retention_and_hold(void)
 	CU_ASSERT_EQUAL(r.n_removed, 2);
 }
 
+/* Copies wait for a removal: only some go at once. What is left is found by its name. */
+static void
+test_removals_go_in_bounded_steps(void)
+{
+	struct err e = { .message = "" };
+	struct evidence *ev;
+	char name[8];
+	int i;
+
+	set_up();
+	ev = start();
+	for (i = 0; i < EVIDENCE_EXPIRE_MAX + 3; i++) {
+		snprintf(name, sizeof(name), "s%02d", i);
+		write_segment(ev, name, i, true);
+	}
+	CU_ASSERT_EQUAL(evidence_expire(ev, INT64_MAX, &e), EVIDENCE_EXPIRE_MAX);
+	CU_ASSERT_EQUAL(evidence_inventory(ev)->n, 3);
+	CU_ASSERT_EQUAL(evidence_hold(ev, "s00", true, "me", "gone", &e), -ENOENT);
+	CU_ASSERT_EQUAL(evidence_hold(ev, "s17", true, "me", "case", &e), 0);
+	CU_ASSERT(evidence_inventory(ev)->items[1].is_held);
+	CU_ASSERT_EQUAL(evidence_expire(ev, INT64_MAX, &e), 2);
+	CU_ASSERT_EQUAL_FATAL(evidence_inventory(ev)->n, 1);
+	CU_ASSERT_STRING_EQUAL(evidence_inventory(ev)->items[0].claim.name, "s17");
+	CU_ASSERT_EQUAL(evidence_hold(ev, "s17", false, "me", "over", &e), 0);
+	evidence_close(ev, true);
+	CU_ASSERT_EQUAL(audit(NULL), 0);
+}
+
 /* A crash, or a disk that refuses, between the line and its deed. */
 static void
 test_files_left_behind_a_removal_are_a_note_and_go_at_the_next_start(void)
@@ -594,6 +622,7 @@ SUITE("evidence", { "what was kept verifies", test_what_was_kept_verifies },
 		test_broken_manifest_is_set_aside_not_continued },
 	{ "chain without the kept head is told", test_chain_without_the_kept_head_is_told },
 	{ "removal waits for retention and hold", test_removal_waits_for_retention_and_hold },
+	{ "removals go in bounded steps", test_removals_go_in_bounded_steps },
 	{ "files left behind a removal are a note",
 		test_files_left_behind_a_removal_are_a_note_and_go_at_the_next_start },
 	{ "hostile names are refused", test_hostile_names_are_refused },
