@@ -50,7 +50,7 @@ struct custody {
 	struct kept_head kept;
 	char doubt[sizeof(struct err)]; /* why it is not known, until a start has said so */
 	bool is_full;
-	bool has_clock_step;
+	bool has_clock_step;               /* atomic */
 	uint64_t checkpoint_ns, expire_ns; /* of the last ones */
 	int64_t clock_offset_s;            /* wall clock less monotonic, at the start */
 	uint32_t generation;               /* of the last one on record */
@@ -407,7 +407,7 @@ look_at_clock(struct custody *c)
 
 	if (step < CLOCK_STEP_S && step > -CLOCK_STEP_S)
 		return;
-	c->has_clock_step = true;
+	__atomic_store_n(&c->has_clock_step, true, __ATOMIC_RELAXED);
 	if (evidence_note(c->evidence,
 		    json_pack("{s:s, s:I}", "type", "clock", "step_s", (json_int_t)step)) != 0)
 		return;
@@ -435,6 +435,8 @@ attend_locked(struct custody *c, struct err *e)
 		return 0;
 	c->expire_ns = clock_ns();
 	n = evidence_expire(c->evidence, (int64_t)time(NULL) - age_s, e);
+	if (n == EVIDENCE_EXPIRE_MAX)
+		c->expire_ns = 0; /* the rest at the next look */
 	if (n > 0)
 		publish_head(c);
 	return n < 0 ? n : 0;
@@ -516,12 +518,12 @@ json_locked(struct custody *c)
 {
 	struct segment_finding last;
 	const struct chain_head *head = &evidence_inventory(c->evidence)->head;
-	json_t *o = json_pack("{s:{s:I, s:s, s:s}, s:I, s:I, s:I, s:b, s:b}", "chain", "lines",
+	json_t *o = json_pack("{s:{s:I, s:s, s:s}, s:I, s:I, s:I, s:b, s:b, s:b}", "chain", "lines",
 		(json_int_t)head->n_lines, "sha256", head->hash, "key", signing_key_id(c->key),
 		"bytes", (json_int_t)evidence_bytes(c->evidence), "max_bytes",
 		(json_int_t)c->options.max_bytes, "retention_days",
 		(json_int_t)c->options.retention_days, "full", (int)c->is_full, "manifest_broken",
-		(int)c->is_broken);
+		(int)c->is_broken, "clock_step", (int)c->has_clock_step);
 
 	if (c->is_broken)
 		json_object_set_new(o, "break", json_string(c->broken));
@@ -553,6 +555,13 @@ segment_json(const struct inventory_segment *s)
 		"number", (json_int_t)s->number, "closed", (int)s->claim.is_closed, "bytes",
 		(json_int_t)s->claim.bytes, "packets", (json_int_t)s->n_packets, "held",
 		(int)s->is_held, "recovered", (int)s->is_recovered, "sha256", s->claim.sha256);
+}
+
+bool
+custody_keeps_all(const struct custody *c)
+{
+	return c->options.retention_days != 0 &&
+	       __atomic_load_n(&c->has_clock_step, __ATOMIC_RELAXED);
 }
 
 const char *

@@ -83,6 +83,10 @@ int custody_hold(struct custody *c, const char *name, bool is_hold, const char *
 /* For status: chain{lines,sha256,key}, checkpoint{..}, bytes, max_bytes... A new object. */
 json_t *custody_json(struct custody *c);
 
+/* The clock was set by more than an hour: nothing is removed, whatever its retention, until the next
+ * start. */
+bool custody_keeps_all(const struct custody *c);
+
 /* What was wrong with a manifest when it was opened; NULL = nothing. BORROWED. */
 const char *custody_break(const struct custody *c);
 

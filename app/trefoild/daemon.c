@@ -242,6 +242,10 @@ watch_mirror(struct daemon *d)
 			"lost");
 	else if (lost > d->lost_before)
 		daemon_alarm(d, ALARM_MIRROR, "the mirror loses copies: its disk is too slow");
+	else if (d->writer != NULL && custody_keeps_all(writer_custody(d->writer)))
+		daemon_alarm(d, ALARM_MIRROR,
+			"the clock was set by more than an hour: no evidence is removed after its "
+			"retention until trefoild starts again; look at the clock first");
 	else
 		daemon_alarm_clear(d, ALARM_MIRROR);
 	d->lost_before = lost;

@@ -594,9 +594,8 @@ tell_stall(const struct writer *w, struct writer_status *out)
 	if (now < passed_ns + STALLED_NS)
 		return;
 	out->is_failing = true;
-	snprintf(out->error, sizeof(out->error),
-		"%.440s: held up for %u s: the disk does not answer", out->file,
-		(unsigned int)((now - passed_ns) / NS_PER_SECOND) % 1000000);
+	snprintf(out->error, sizeof(out->error), "%.440s: held up: the disk does not answer",
+		out->file);
 }
 
 void

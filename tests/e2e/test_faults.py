@@ -170,6 +170,8 @@ def test_a_clock_that_steps_back():
             d.ctl("mirror", "rotate")
             until("it is on record", lambda n=n: len(clock_steps(d)) == n)
         send(10)
+        until("an alarm", lambda: "the clock was set" in str(d.status()["alarms"]))
+        check(d.status()["mirror"]["evidence"]["clock_step"], "in status")
         equal(d.counted(40)["mirror"]["lost"], 0, "lost")
         equal(d.stop(), 0, "exit code")
         equal([r for r in manifest(d) if r["type"] == "remove"], [], "removed")
