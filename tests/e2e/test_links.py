@@ -241,6 +241,33 @@ def test_unplugged_and_plugged_in_again():
         equal(d.stop(), 0, "exit code")
 
 
+def packet_sockets(d):
+    """Those of the daemon: a port that was given up must leave none, with its ring, behind."""
+    with open(f"/proc/{d.process.pid}/net/packet") as f:
+        inodes = {line.split()[-1] for line in f}
+    place = f"/proc/{d.process.pid}/fd"
+    return sum(os.readlink(f"{place}/{fd}") in {f"socket:[{i}]" for i in inodes}
+               for fd in os.listdir(place))
+
+
+def test_a_device_that_cannot_be_set_up_leaves_nothing():
+    """Another one comes in the place of the first, and refuses the wire's mtu; then the right one."""
+    with Network(hosts=False) as network, Daemon() as d, Watch(d, "watch") as lines:
+        equal(packet_sockets(d), 2, "sockets of two ports")
+        run("ip", "link", "del", "out0")
+        lines.wait_for("port-gone")
+        run("ip", "link", "add", "low0", "mtu", "1280", "type", "veth", "peer", "name", "low1")
+        run("ip", "link", "add", "out0", "link", "low0", "type", "macvlan")
+        until("it is refused", lambda: "does not take mtu = 1500" in d.stderr())
+        until("its sockets are closed", lambda: packet_sockets(d) == 1)
+        run("ip", "link", "del", "low0")  # and what is upon it
+        plug(network, "out0", "outside")
+        lines.wait_for("port-back")
+        wait_for(d, "up", "up")
+        passes(d)
+        equal(packet_sockets(d), 2, "sockets of two ports")
+
+
 def test_stops_while_unplugged():
     with Network(hosts=False), Daemon() as d, Watch(d, "watch") as lines:
         run("ip", "link", "del", "out0")
