@@ -3,6 +3,7 @@
 #include "generation.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -243,6 +244,7 @@ generation_free(struct generation *g)
 	policy_free(g->policy);
 	geo_ref_drop(g->geo);
 	free(g);
+	(void)malloc_trim(0); /* the heap's holes too: free() gives back only its end */
 }
 
 int

@@ -6,7 +6,6 @@
 #include "publish.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <rte_common.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,7 +149,7 @@ unsigned int
 publisher_reclaim(struct publisher *p)
 {
 	struct retired **link = &p->retired, *r;
-	unsigned int n_left = 0, n_freed = 0;
+	unsigned int n_left = 0;
 
 	while ((r = *link) != NULL) {
 		retired_advance(p, r);
@@ -162,10 +161,7 @@ publisher_reclaim(struct publisher *p)
 		*link = r->next;
 		generation_free(r->generation);
 		free(r);
-		n_freed++;
 	}
-	if (n_freed > 0)
-		(void)malloc_trim(0); /* the heap's holes too: free() gives back only its end */
 	return n_left;
 }
 

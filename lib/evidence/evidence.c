@@ -14,7 +14,6 @@
 
 #define PATH_SIZE  4096
 #define BROKEN_MAX 1000
-#define COVERED    "\"type\":\"covered\"" /* most lines, which a close makes void */
 #define ANCHOR_S   60 /* between lines that say how far an open segment is covered */
 
 struct evidence {
@@ -189,7 +188,7 @@ evidence_load(struct evidence *ev, struct err *e)
 		.head = kept != NULL ? kept->hash : NULL,
 		.allow_torn = true,
 		.n_trusted = kept != NULL ? kept->n_lines : 0,
-		.skip = COVERED };
+		.skip = INVENTORY_COVERED };
 	int rc = inventory_load(ev->directory, &check, false, &ev->inventory, e);
 	bool is_lost = kept != NULL && rc != 0;
 

@@ -28,6 +28,9 @@
 #define INVENTORY_MANIFEST "manifest.jsonl"
 #define INVENTORY_KEY      "public.pem"
 
+/* Text of most lines. A close makes them void, so who only wants to go on may skip them (chain.h). */
+#define INVENTORY_COVERED "\"type\":\"covered\""
+
 struct inventory_segment {
 	struct segment_claim claim;
 	uint64_t number, n_packets;

@@ -244,10 +244,9 @@ def test_unplugged_and_plugged_in_again():
 def packet_sockets(d):
     """Those of the daemon: a port that was given up must leave none, with its ring, behind."""
     with open(f"/proc/{d.process.pid}/net/packet") as f:
-        inodes = {line.split()[-1] for line in f}
+        sockets = {f"socket:[{line.split()[-1]}]" for line in f}
     place = f"/proc/{d.process.pid}/fd"
-    return sum(os.readlink(f"{place}/{fd}") in {f"socket:[{i}]" for i in inodes}
-               for fd in os.listdir(place))
+    return sum(os.readlink(f"{place}/{fd}") in sockets for fd in os.listdir(place))
 
 
 def test_a_device_that_cannot_be_set_up_leaves_nothing():

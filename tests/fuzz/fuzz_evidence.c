@@ -104,7 +104,7 @@ check_trusted(const struct inventory *whole)
 {
 	struct chain_check check = { .head = whole->head.hash,
 		.n_trusted = whole->head.n_lines,
-		.skip = "\"type\":\"covered\"" };
+		.skip = INVENTORY_COVERED };
 	struct inventory inventory;
 
 	CHECK(inventory_load(directory, &check, true, &inventory, NULL) == 0);

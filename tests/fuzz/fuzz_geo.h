@@ -41,6 +41,7 @@ check_answer(const struct geo_table *t, const struct ip_range *range, uint32_t o
 	ip.value = range->last;
 	geo_lookup(t, &ip, &answer);
 	CHECK(answer.origin == &t->origins[origin]);
+	CHECK(answer.range.first == range->first && answer.range.last == range->last);
 	CHECK(prefix.first == range->first && prefix.last <= range->last);
 	if (range->last == ip_max(range->version))
 		return;
