@@ -136,6 +136,7 @@ main(int argc, char **argv)
 				cycles_burst(rules.ruleset, frames[i], N_FEW));
 			report_add(&series[i][BURST_MANY],
 				cycles_burst(rules.ruleset, frames[i], N_FRAMES));
+			cycles_walker(rules.ruleset, frames[i], N_FEW);
 			report_add(
 				&series[i][WALKER], cycles_walker(rules.ruleset, frames[i], N_FEW));
 		}
