@@ -16,10 +16,11 @@
 	X(table4.nodes)                                                                            \
 	X(table4.leaves)                                                                           \
 	X(table6.direct)                                                                           \
+	X(table6.blocks)                                                                           \
 	X(table6.nodes)
 
 static_assert(sizeof(struct ruleset_table4) == 3 * (sizeof(void *) + sizeof(size_t)) &&
-		      sizeof(struct ruleset_table6) == 2 * (sizeof(void *) + sizeof(size_t)),
+		      sizeof(struct ruleset_table6) == 3 * (sizeof(void *) + sizeof(size_t)),
 	"a table has no array that is not listed above");
 
 static void *

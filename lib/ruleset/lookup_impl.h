@@ -11,22 +11,26 @@
 
 #include "ruleset/ruleset_impl.h"
 
+#include <string.h>
+
 #define LOOKUP_INLINE static inline __attribute__((always_inline))
 
-/* How many keys of the node are above `key`: the parts are told apart by it. */
-typedef unsigned int above6_fn(const struct ruleset_node6 *node, int64_t key);
+/* How many keys of the node are not above `key`: 1 to NODE6_PARTS. */
+typedef unsigned int up_to6_fn(const struct ruleset_node6 *node, uint32_t key);
 
-/* The node behind an entry; the first one for answers, so that it can be fetched either way. */
-LOOKUP_INLINE uint32_t
-lookup_node(uint32_t entry)
+/* The node that an entry leads to: its index moves to where flags fall off and a node's size is counted. */
+LOOKUP_INLINE const struct ruleset_node6 *
+lookup_node6(const struct ruleset_table6 *t, uint32_t entry)
 {
-	return entry & NODE6_INDEX & -(entry >> 31);
+	return (const struct ruleset_node6 *)(const void *)((const char *)t->nodes +
+							    (uint32_t)(entry << NODE6_SIZE_SHIFT));
 }
 
+/* The first node for answers, so that nothing is asked. */
 LOOKUP_INLINE void
 lookup_prefetch6(const struct ruleset_table6 *t, uint32_t entry)
 {
-	const char *node = (const char *)&t->nodes[lookup_node(entry)];
+	const char *node = (const char *)lookup_node6(t, entry & -(entry >> 31));
 
 	__builtin_prefetch(node);
 	__builtin_prefetch(node + 64);
@@ -60,51 +64,96 @@ lookup4_nodes(const struct ruleset_table4 *t, const uint32_t *ips, uint32_t *ans
 		answers[open[i]] = t->leaves[answers[open[i]]];
 }
 
-/* The half of an address that a node's keys are about, as they are kept. */
-LOOKUP_INLINE int64_t
-lookup_key6(const ip6_t *ip, uint32_t entry)
+/* Bits 8 * i to 8 * i + 7 of an address, from the front. */
+LOOKUP_INLINE uint8_t
+lookup_byte6(const ip6_t *ip, unsigned int i)
 {
-	uint64_t high = (uint64_t)(*ip >> 64), low = (uint64_t)*ip;
-
-	return (int64_t)(((entry & NODE6_LOW) != 0 ? low : high) ^ NODE6_FLIP);
+	return (uint8_t)(*ip >> (120 - 8 * i));
 }
 
-/* The entry of the part of `node` that the address is in; `entry` led to the node. */
-LOOKUP_INLINE uint32_t
-lookup6_step(above6_fn *above, const struct ruleset_node6 *node, const ip6_t *ip, uint32_t entry)
+/* Where the block behind `entry` has what it says of byte `i` of an address. */
+LOOKUP_INLINE const uint32_t *
+lookup_in_block6(const struct ruleset_table6 *t, uint32_t entry, const ip6_t *ip, unsigned int i)
 {
-	return node->entries[above(node, lookup_key6(ip, entry))];
+	return &t->blocks[entry & NODE6_INDEX & -(entry >> 31)].entries[lookup_byte6(ip, i)];
+}
+
+/* The 32 bits of an address that a node's keys are about. `entry` led to the node, so that its number of
+ * the word is 4 more than it is. */
+LOOKUP_INLINE uint32_t
+lookup_key6(const ip6_t *ip, uint32_t entry)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	uint32_t key;
+
+	memcpy(&key, (const char *)ip + (entry >> NODE6_WORD_SHIFT) * sizeof(key) - 4 * sizeof(key),
+		sizeof(key));
+	return key;
+#else
+	return (uint32_t)(*ip >> 32 * ((entry >> NODE6_WORD_SHIFT) - 4));
+#endif
+}
+
+/* The entry of the part of its node that the address is in. */
+LOOKUP_INLINE uint32_t
+lookup6_step(up_to6_fn *up_to, const struct ruleset_table6 *t, const ip6_t *ip, uint32_t entry)
+{
+	const struct ruleset_node6 *node = lookup_node6(t, entry);
+
+	return node->entries[up_to(node, lookup_key6(ip, entry)) - 1];
+}
+
+/* An address alone has nothing to overlap with: its steps are a chain that stays in registers. */
+LOOKUP_INLINE uint32_t
+lookup6_alone(up_to6_fn *up_to, const struct ruleset_table6 *t, const ip6_t *ip)
+{
+	uint32_t entry = t->direct[ruleset_index6(*ip)];
+
+	if (entry >> 31 != 0 && !ruleset_is_global6(*ip))
+		entry = *lookup_in_block6(t, entry, ip, 2);
+	if (entry >> 31 != 0)
+		entry = *lookup_in_block6(t, entry, ip, 3);
+	while (entry >> 31 != 0)
+		entry = lookup6_step(up_to, t, ip, entry);
+	return entry;
 }
 
 LOOKUP_INLINE void
-lookup6_by(above6_fn *above, const struct ruleset_table6 *t, const ip6_t *ips, uint32_t *answers,
+lookup6_by(up_to6_fn *up_to, const struct ruleset_table6 *t, const ip6_t *ips, uint32_t *answers,
 	unsigned int n)
 {
 	unsigned int i, k, n_open = 0, n_left;
 	uint8_t open[LOOKUP_CHUNK];
 	uint32_t entry, next;
 
+	if (n == 1) {
+		answers[0] = lookup6_alone(up_to, t, ips);
+		return;
+	}
 	for (i = 0; i < n; i++) {
-		answers[i] = t->direct[ruleset_index6(ips[i])];
-		lookup_prefetch6(t, answers[i]);
+		entry = t->direct[ruleset_index6(ips[i])];
+		if (__builtin_expect(!ruleset_is_global6(ips[i]), 0))
+			entry = lookup6_alone(up_to, t, &ips[i]);
+		answers[i] = entry;
+		__builtin_prefetch(lookup_in_block6(t, entry, &ips[i], 3));
 	}
 	/* Most are divided: an answer stays what it is, but nothing is skipped for it. */
 	for (i = 0; i < n; i++) {
 		entry = answers[i];
-		next = lookup6_step(above, &t->nodes[lookup_node(entry)], &ips[i], entry);
-		answers[i] = entry >> 31 != 0 ? next : entry;
-		lookup_prefetch6(t, answers[i]);
+		next = *lookup_in_block6(t, entry, &ips[i], 3);
+		entry = (next & -(entry >> 31)) | (entry & ~-(entry >> 31));
+		answers[i] = entry;
+		lookup_prefetch6(t, entry);
 		open[n_open] = (uint8_t)i;
-		n_open += answers[i] >> 31;
+		n_open += entry >> 31;
 	}
 	for (; n_open > 0; n_open = n_left)
 		for (i = 0, n_left = 0; i < n_open; i++) {
 			k = open[i];
-			entry = answers[k];
-			answers[k] =
-				lookup6_step(above, &t->nodes[entry & NODE6_INDEX], &ips[k], entry);
-			lookup_prefetch6(t, answers[k]);
+			entry = lookup6_step(up_to, t, &ips[k], answers[k]);
+			answers[k] = entry;
+			lookup_prefetch6(t, entry);
 			open[n_left] = (uint8_t)k;
-			n_left += answers[k] >> 31;
+			n_left += entry >> 31;
 		}
 }

@@ -3,12 +3,12 @@
 #include "lookup_impl.h"
 
 LOOKUP_INLINE unsigned int
-above6(const struct ruleset_node6 *node, int64_t key)
+up_to6(const struct ruleset_node6 *node, uint32_t key)
 {
 	unsigned int i, n = 0;
 
-	for (i = 0; i < NODE_PARTS - 1; i++)
-		n += node->keys[i] > key;
+	for (i = 0; i < NODE6_PARTS; i++)
+		n += node->keys[i] <= key;
 	return n;
 }
 
@@ -32,5 +32,5 @@ lookup4_scalar(
 void
 lookup6_scalar(const struct ruleset_table6 *t, const ip6_t *ips, uint32_t *answers, unsigned int n)
 {
-	lookup6_by(above6, t, ips, answers, n);
+	lookup6_by(up_to6, t, ips, answers, n);
 }

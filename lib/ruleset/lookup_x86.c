@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Look-ups with AVX2 and AVX-512: a node's keys in one to three comparisons, whose mask is counted.
+ * Look-ups with AVX2 and AVX-512: a node's keys in one or two comparisons, whose mask is counted.
  * Only called where the CPU has them: lookup.c.
  */
 #include "lookup_impl.h"
@@ -11,30 +11,27 @@
 #define AVX2   __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt")))
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx2,bmi,bmi2,lzcnt,popcnt")))
 
+/* Unsigned numbers are compared by which is the greater of two. */
 AVX2 LOOKUP_INLINE unsigned int
-above6_avx2(const struct ruleset_node6 *node, int64_t key)
+up_to6_avx2(const struct ruleset_node6 *node, uint32_t key)
 {
-	const __m256i *four = (const __m256i *)(const void *)node->keys;
-	const __m128i *two = (const __m128i *)(const void *)(node->keys + 8);
-	__m256i wide = _mm256_set1_epi64x(key);
-	__m256i eight = _mm256_packs_epi32(
-		_mm256_cmpgt_epi64(four[0], wide), _mm256_cmpgt_epi64(four[1], wide));
-	__m128i last = _mm_cmpgt_epi64(*two, _mm256_castsi256_si128(wide));
-	unsigned int above = (unsigned int)_mm256_movemask_ps(_mm256_castsi256_ps(eight));
+	const __m256i *eight = (const __m256i *)(const void *)node->keys;
+	__m256i wide = _mm256_set1_epi32((int)key);
+	__m256i first = _mm256_cmpeq_epi32(_mm256_max_epu32(eight[0], wide), wide);
+	__m256i last = _mm256_cmpeq_epi32(_mm256_max_epu32(eight[1], wide), wide);
+	unsigned int mask = (unsigned int)_mm256_movemask_epi8(
+		_mm256_packs_epi32(first, last)); /* twice each */
 
-	above |= (unsigned int)_mm_movemask_pd(_mm_castsi128_pd(last)) << 8;
-	return (unsigned int)_mm_popcnt_u32(above);
+	return (unsigned int)_mm_popcnt_u32(mask) / 2;
 }
 
 AVX512 LOOKUP_INLINE unsigned int
-above6_avx512(const struct ruleset_node6 *node, int64_t key)
+up_to6_avx512(const struct ruleset_node6 *node, uint32_t key)
 {
-	__m512i first = _mm512_load_si512(node->keys);
-	__m128i last = _mm_load_si128((const __m128i *)(const void *)(node->keys + 8));
-	unsigned int above = _mm512_cmpgt_epi64_mask(first, _mm512_set1_epi64(key));
+	__m512i keys = _mm512_load_si512(node->keys);
 
-	above |= (unsigned int)_mm_cmpgt_epi64_mask(last, _mm_set1_epi64x(key)) << 8;
-	return (unsigned int)_mm_popcnt_u32(above);
+	return (unsigned int)_mm_popcnt_u32(
+		_mm512_cmpge_epu32_mask(_mm512_set1_epi32((int)key), keys));
 }
 
 /* The positions of the bits of `mask`, in order. Returns their number. */
@@ -82,7 +79,7 @@ lookup4_avx2(const struct ruleset_table4 *t, const uint32_t *ips, uint32_t *answ
 AVX2 void
 lookup6_avx2(const struct ruleset_table6 *t, const ip6_t *ips, uint32_t *answers, unsigned int n)
 {
-	lookup6_by(above6_avx2, t, ips, answers, n);
+	lookup6_by(up_to6_avx2, t, ips, answers, n);
 }
 
 AVX512 void
@@ -111,6 +108,6 @@ lookup4_avx512(
 AVX512 void
 lookup6_avx512(const struct ruleset_table6 *t, const ip6_t *ips, uint32_t *answers, unsigned int n)
 {
-	lookup6_by(above6_avx512, t, ips, answers, n);
+	lookup6_by(up_to6_avx512, t, ips, answers, n);
 }
 #endif

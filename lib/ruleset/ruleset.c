@@ -517,5 +517,6 @@ ruleset_memory_size(const struct ruleset *rs)
 	const struct ruleset_table6 *t6 = &rs->table6;
 
 	return t4->direct_size + t4->nodes_size + t4->leaves_size + t6->direct_size +
-	       t6->nodes_size + rs->n_classes * (2 + sizeof(struct ruleset_class));
+	       t6->blocks_size + t6->nodes_size +
+	       rs->n_classes * (2 + sizeof(struct ruleset_class));
 }

@@ -5,8 +5,8 @@
  * both families has exactly one.
  *
  * Both families: a direct table by the first bits. Where what an entry stands for is not uniform,
- * IPv4 has one node of bits to count, IPv6 a B-tree over the borders inside. Built from sorted ranges
- * in one pass.
+ * IPv4 has one node of bits to count, IPv6 a block of entries down to a /32 and a B-tree over the borders
+ * inside that. Built from sorted ranges in one pass.
  *
  * Threads: look-ups from any number of threads at once. Freeing is the publisher's job, after a
  * grace period.
@@ -75,6 +75,7 @@ ruleset_answer_verdict(ruleset_answer_t answer)
 }
 
 struct ruleset_node4;
+struct ruleset_block6;
 struct ruleset_node6;
 
 /* IPv4: answers by the first 24 bits, or RULESET_NODE | a node about the last 8. */
@@ -85,13 +86,15 @@ struct ruleset_table4 {
 	size_t direct_size, nodes_size, leaves_size; /* bytes */
 };
 
-/* IPv6: 2000::/3 by its next 21 bits, all else by the first 16 bits. */
+/* IPv6: 2000::/3 by its next 21 bits, all else by the first 16 bits: answers, or RULESET_NODE | a block
+ * about the next 8 bits. From a /32 on, RULESET_NODE | the root of a B-tree. */
 #define RULESET_GLOBAL6_BITS 21
 #define RULESET_OTHER6_BITS  16
 struct ruleset_table6 {
 	const uint32_t *direct; /* [2^21] global unicast, then [2^16] all */
+	const struct ruleset_block6 *blocks;
 	const struct ruleset_node6 *nodes;
-	size_t direct_size, nodes_size; /* bytes */
+	size_t direct_size, blocks_size, nodes_size; /* bytes */
 };
 
 struct ruleset_options {
@@ -143,15 +146,22 @@ ruleset_prefetch4(const struct ruleset *rs, uint32_t ip)
 	__builtin_prefetch(&rs->table4.direct[ip >> 8]);
 }
 
+static inline bool
+ruleset_is_global6(ip6_t ip)
+{
+	return (uint64_t)(ip >> 125) == 1;
+}
+
 static inline uint32_t
 ruleset_index6(ip6_t ip)
 {
 	uint64_t high = (uint64_t)(ip >> 64);
 	uint32_t global = (uint32_t)(high >> (61 - RULESET_GLOBAL6_BITS)) &
 			  ((UINT32_C(1) << RULESET_GLOBAL6_BITS) - 1);
-	uint32_t other = (UINT32_C(1) << RULESET_GLOBAL6_BITS) + (uint32_t)(high >> 48);
+	uint32_t other = (UINT32_C(1) << RULESET_GLOBAL6_BITS) +
+			 (uint32_t)(high >> (64 - RULESET_OTHER6_BITS));
 
-	return high >> 61 == 1 ? global : other;
+	return ruleset_is_global6(ip) ? global : other;
 }
 
 static inline void

@@ -8,6 +8,8 @@
 #include "base/huge.h"
 #include "ruleset/ruleset.h"
 
+#include <assert.h>
+
 #define LAYER_NONE UINT32_MAX
 
 /* One layer of what is said about addresses: sorted, no overlap, gaps say LAYER_NONE. */
@@ -45,8 +47,6 @@ struct segments {
 	size_t n;
 };
 
-#define NODE_PARTS 11
-
 /* One cache line: what a /24 is divided into, 64 addresses a word. Bit i says that a new part begins
  * at address i (bit 0 is always set), so the part of an address is the number of bits up to its own;
  * their answers stand together in the table's leaves. */
@@ -59,24 +59,31 @@ struct ruleset_node4 {
 	} words[NODE4_WORDS];
 } __attribute__((aligned(64)));
 
-/* Two cache lines: which of up to 11 parts an address is in, by one half of it. keys[i] is the half of
- * the first address of part i + 1, as a number with the top bit flipped, so
- * that signed comparisons sort it. Entries stand in reverse, the one of the part with i keys above it at
- * [i]; those of parts behind the last one repeat it. A half that is not uniform
- * leads to nodes of the other half. */
-#define NODE6_LOW   (UINT32_C(1) << 30) /* the node is about the last 64 bits */
-#define NODE6_INDEX (NODE6_LOW - 1)
-#define NODE6_FLIP  (UINT64_C(1) << 63)
+/* What an entry of IPv6's direct table is divided into, and a /24 of the block that leads to. */
+#define BLOCK6_BITS    8
+#define BLOCK6_ENTRIES (1u << BLOCK6_BITS)
+struct ruleset_block6 {
+	uint32_t entries[BLOCK6_ENTRIES];
+} __attribute__((aligned(64)));
+
+/* Two cache lines: which of up to 16 parts an address is in, by 32 bits of it. keys[i] are those bits of
+ * the first address of part i, but for keys[0], which is 0: so many keys as are not above an
+ * address's own, so many parts begin up to there. Parts behind the last one have the highest key and the
+ * last one's entry. An address that differs only in bits behind leads to nodes about the next 32. */
+#define NODE6_PARTS      16u
+#define NODE6_WORD_SHIFT 29 /* which 32 bits: 2, 1, 0 = those behind 32, 64, 96 bits */
+#define NODE6_SIZE_SHIFT 7
+#define NODE6_INDEX      (UINT32_MAX >> NODE6_SIZE_SHIFT)
 struct ruleset_node6 {
-	int64_t keys[NODE_PARTS - 1];
-	uint32_t entries[NODE_PARTS]; /* answer, or RULESET_NODE | NODE6_LOW | a node */
-	uint32_t unused;
+	uint32_t keys[NODE6_PARTS];
+	uint32_t entries[NODE6_PARTS]; /* answer, or RULESET_NODE | which bits | a node */
 } __attribute__((aligned(128)));
+
+static_assert(sizeof(struct ruleset_node6) == 1u << NODE6_SIZE_SHIFT, "a shift finds a node");
 
 /* What a B-tree is made of: from key `first` on, up to the next part, `entry`. */
 struct part {
-	uint64_t first;
-	uint32_t entry;
+	uint32_t first, entry;
 };
 
 /* An array while a table is built; it moves to table memory at the end. */
@@ -93,9 +100,10 @@ uint32_t grown_add(struct grown *g, uint32_t n);
 /* Move the items to table memory, *size bytes. NULL: no memory. The items are freed either way. */
 void *grown_settle(struct grown *g, size_t *size);
 
-/* Make a B-tree of `n` >= 1 parts, which are overwritten. *root = its entry: of the one part, or
- * RULESET_NODE | flags | a node. Returns 0 or -ENOMEM. */
-int btree_build(struct grown *nodes, uint32_t flags, struct part *parts, size_t n, uint32_t *root);
+/* Make a B-tree of `n` >= 1 parts by word `word` of an address, which are overwritten. *root = its
+ * entry: of the one part, or a node. Returns 0 or -ENOMEM. */
+int btree_build(
+	struct grown *nodes, unsigned int word, struct part *parts, size_t n, uint32_t *root);
 
 /* Return 0 or -ENOMEM; the table keeps nothing of `segments`. */
 int table4_init(struct ruleset_table4 *t, const struct segments *segments);

@@ -15,7 +15,7 @@
 #include <sys/mman.h>
 
 #define N_NODES  2
-#define N_ARRAYS 5  /* of a ruleset's tables */
+#define N_ARRAYS 6  /* of a ruleset's tables */
 #define N_SWAPS  20 /* with two copies of 64 MiB each */
 #define PAGE     4096u
 

@@ -121,17 +121,24 @@ fixture_fini(struct fixture *f)
 	geo_free(f->geo);
 }
 
+/* One address is looked up in another way than several. */
 static ruleset_class_t
 class_of(const struct ruleset *rs, const struct ip_addr *ip)
 {
-	uint32_t ip4 = (uint32_t)ip->value;
-	ruleset_class_t class;
+	const uint32_t ips4[2] = { (uint32_t)ip->value, (uint32_t)ip->value };
+	const ip6_t ips6[2] = { ip->value, ip->value };
+	ruleset_class_t alone, both[2];
 
-	if (ip->version == 4)
-		ruleset_lookup4(rs, &ip4, &class, 1);
-	else
-		ruleset_lookup6(rs, &ip->value, &class, 1);
-	return class;
+	if (ip->version == 4) {
+		ruleset_lookup4(rs, ips4, &alone, 1);
+		ruleset_lookup4(rs, ips4, both, 2);
+	} else {
+		ruleset_lookup6(rs, ips6, &alone, 1);
+		ruleset_lookup6(rs, ips6, both, 2);
+	}
+	if (both[0] != alone || both[1] != alone)
+		CU_FAIL("several addresses are looked up as one alone is");
+	return alone;
 }
 
 /* What the oracle says of one address. */
@@ -607,6 +614,49 @@ test_oracle_agrees_on_a_small_table_with_nested_prefixes(void)
 	fixture_fini(&f);
 }
 
+/* Rules for every length on the way to some addresses, and more next to each other than a node has
+ * parts for, by bits from each of the words of an address. */
+static void
+test_oracle_agrees_on_prefixes_of_every_length(void)
+{
+	static const struct {
+		const char *first;
+		unsigned int length;
+	} neighbours[] = { { "2a01::", 32 }, { "2a02:7::", 64 }, { "2a02:8:1:2::", 96 },
+		{ "2a02:9:1:2:3:4:5:0", 128 }, { "fd00::", 32 }, { "fd01:2::", 48 },
+		{ "e000::", 80 } };
+	static const char *const ends[] = { "2a0f:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+		"2a05:1234:5678:9abc:def0:1234:5678:9abc", "fc12:3456:789a:bcde:f012::1",
+		"4000::" };
+	static const char *const actions[] = { "drop", "pass", "mirror" };
+	static char text[1 << 18];
+	size_t length = (size_t)snprintf(text, sizeof(text), "[prefix]\n"), i;
+	char address[IP_TEXT_SIZE];
+	struct fixture f;
+	struct ip_addr ip;
+	unsigned int k;
+
+	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		for (k = 4; k <= 128; k++) {
+			CU_ASSERT_EQUAL_FATAL(ip_parse(ends[i], &ip), 0);
+			ip.value &= ~(k < 128 ? ~(ip6_t)0 >> k : 0);
+			length += (size_t)snprintf(text + length, sizeof(text) - length,
+				"%s = %s/%u\n", actions[k % 3], ip_format(&ip, address), k);
+		}
+	for (i = 0; i < sizeof(neighbours) / sizeof(neighbours[0]); i++)
+		for (k = 0; k < 300; k++) {
+			CU_ASSERT_EQUAL_FATAL(ip_parse(neighbours[i].first, &ip), 0);
+			ip.value += (ip6_t)k << (128 - neighbours[i].length);
+			length += (size_t)snprintf(text + length, sizeof(text) - length,
+				"%s = %s/%u\n", actions[k % 2], ip_format(&ip, address),
+				neighbours[i].length);
+		}
+	CU_ASSERT_FATAL(length < sizeof(text));
+	fixture_init(&f, text, geo_build_seal(geo_build_new()), false);
+	CU_ASSERT_EQUAL(disagreements_on_boundaries(&f), 0);
+	fixture_fini(&f);
+}
+
 static void
 test_bulk_look_up_equals_single_look_up(void)
 {
@@ -802,6 +852,8 @@ SUITE("ruleset", { "most specific kind of rule decides", test_most_specific_kind
 	{ "empty table knows nothing and drops", test_empty_table_knows_nothing_and_drops },
 	{ "oracle agrees on a small table with nested prefixes",
 		test_oracle_agrees_on_a_small_table_with_nested_prefixes },
+	{ "oracle agrees on prefixes of every length",
+		test_oracle_agrees_on_prefixes_of_every_length },
 	{ "bulk look-up equals single look-up", test_bulk_look_up_equals_single_look_up },
 	{ "instruction sets give the same answers", test_instruction_sets_give_the_same_answers },
 	{ "oracle agrees on the full default table", test_oracle_agrees_on_the_full_default_table },

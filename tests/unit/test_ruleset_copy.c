@@ -15,7 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define N_ARRAYS 5 /* of the tables */
+#define N_ARRAYS 6 /* of the tables */
 #define N_IPS    4096
 
 /* What the memory was asked for. */
