@@ -58,9 +58,11 @@ batch_add(const struct ruleset *rs, struct batch *b, const struct packet_address
 	ruleset_answer_t *to)
 {
 	if (address->version == 4) {
+		ruleset_prefetch4(rs, (uint32_t)address->value);
 		b->ip4[b->n4] = (uint32_t)address->value;
 		b->to4[b->n4++] = to;
 	} else {
+		ruleset_prefetch6(rs, address->value);
 		b->ip6[b->n6] = address->value;
 		b->to6[b->n6++] = to;
 	}

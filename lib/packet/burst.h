@@ -8,9 +8,11 @@
  * Threads: pure functions.
  * Units: addresses in HOST order.
  *
- * Small loops, none of which branches on what plain traffic is a mix of: the first fetches the frames,
- * the second picks out IPv4, the third IPv6 from the rest. Inline, so that the caller can
- * fetch what it knows about an address while later frames are still parsed.
+ * Small loops: the first fetches the frames, the second and the third take plain IPv4 and then IPv6 as
+ * long as there is nothing else. Only what is left, of a burst that is mixed, is picked apart by two
+ * loops that do not branch on what plain traffic is a mix of: a burst costs two wrong guesses at
+ * most. Inline, so that the caller can fetch what it knows about an address while later frames are still
+ * parsed.
  */
 #pragma once
 
@@ -166,30 +168,89 @@ packet_is_unusual(const struct rte_mbuf *m)
 	       (m->ol_flags & PACKET_STRIPPED_TAGS) != 0;
 }
 
-/* Lists IPv4, and in keys->slow the frames that packet_parse() must take. Returns how many others there
- * are, listed in `rest`. */
+/* What a burst is picked from, and by what. */
+struct packet_pick {
+	struct rte_mbuf *const *pkts;
+	unsigned int n;
+	const struct limits *limits;
+	uint32_t vlan;         /* the ethertype of a tag, or none */
+	unsigned int at4, at6; /* of the judged address in its header */
+};
+
+/* Whether frame i is plain IPv4; *ip4 is the judged address then. Not to be asked of unusual ones. */
 static __rte_always_inline unsigned int
-packet_pick4(struct rte_mbuf *const *pkts, unsigned int n, const struct limits *limits,
-	uint32_t vlan, unsigned int judged_at, struct packet_keys *keys, uint8_t *rest,
-	packet_found4_fn *found4, const void *context)
+packet_try4(const struct packet_pick *p, unsigned int i, uint32_t *ip4)
 {
-	unsigned int i, n4 = 0, n_rest = 0, n_slow = 0;
+	const uint8_t *frame = rte_pktmbuf_mtod(p->pkts[i], const uint8_t *);
+	uint32_t at = packet_ip_offset(frame, p->vlan);
+	const uint8_t *ip = frame + at;
 
-	for (i = 0; i < n; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(pkts[i], const uint8_t *));
-	for (i = 0; i < n; i++) {
-		const uint8_t *frame = rte_pktmbuf_mtod(pkts[i], const uint8_t *), *ip;
-		unsigned int is4;
-		uint32_t at;
+	*ip4 = packet_get32(ip + p->at4);
+	return packet_is_plain4(packet_load32(ip - 2), ip, p->pkts[i]->data_len - at, p->limits);
+}
 
-		if (unlikely(packet_is_unusual(pkts[i]))) {
+/* The same for IPv6. */
+static __rte_always_inline unsigned int
+packet_try6(const struct packet_pick *p, unsigned int i, ip6_t *ip6)
+{
+	const uint8_t *frame = rte_pktmbuf_mtod(p->pkts[i], const uint8_t *);
+	uint32_t at = packet_ip_offset(frame, p->vlan), room = p->pkts[i]->data_len - at;
+	const uint8_t *ip = frame + at;
+
+	if ((packet_load32(ip - 2) & PACKET_KIND6_MASK) != PACKET_KIND6 || room < PACKET_ROOM6_MIN)
+		return 0;
+	*ip6 = packet_get128(ip + p->at6);
+	return packet_is_plain6(ip, room, p->limits, *ip6);
+}
+
+/* Lists plain IPv4 up to the first frame that is something else. Returns its position. */
+static __rte_always_inline unsigned int
+packet_run4(const struct packet_pick *p, struct packet_keys *keys, packet_found4_fn *found4,
+	const void *context)
+{
+	unsigned int i;
+
+	for (i = 0; i < p->n; i++) {
+		if (packet_is_unusual(p->pkts[i]) || !packet_try4(p, i, &keys->ip4[i]))
+			break;
+		found4(context, keys->ip4[i]);
+		keys->at4[i] = (uint8_t)i;
+	}
+	keys->n4 = i;
+	return i;
+}
+
+/* The same for IPv6, from frame `first` on. */
+static __rte_always_inline unsigned int
+packet_run6(const struct packet_pick *p, unsigned int first, struct packet_keys *keys,
+	packet_found6_fn *found6, const void *context)
+{
+	unsigned int i, n6 = 0;
+
+	for (i = first; i < p->n; i++, n6++) {
+		if (packet_is_unusual(p->pkts[i]) || !packet_try6(p, i, &keys->ip6[n6]))
+			break;
+		found6(context, keys->ip6[n6]);
+		keys->at6[n6] = (uint8_t)i;
+	}
+	keys->n6 = n6;
+	return i;
+}
+
+/* Lists IPv4 from frame `first` on, and in keys->slow the frames that packet_parse() must take. Returns
+ * how many others there are, listed in `rest`. */
+static __rte_always_inline unsigned int
+packet_pick4(const struct packet_pick *p, unsigned int first, struct packet_keys *keys,
+	uint8_t *rest, packet_found4_fn *found4, const void *context)
+{
+	unsigned int i, n4 = keys->n4, n_rest = 0, n_slow = 0, is4;
+
+	for (i = first; i < p->n; i++) {
+		if (unlikely(packet_is_unusual(p->pkts[i]))) {
 			keys->slow[n_slow++] = (uint8_t)i;
 			continue;
 		}
-		at = packet_ip_offset(frame, vlan);
-		ip = frame + at;
-		is4 = packet_is_plain4(packet_load32(ip - 2), ip, pkts[i]->data_len - at, limits);
-		keys->ip4[n4] = packet_get32(ip + judged_at);
+		is4 = packet_try4(p, i, &keys->ip4[n4]);
 		found4(context, keys->ip4[n4]);
 		keys->at4[n4] = (uint8_t)i;
 		n4 += is4;
@@ -201,34 +262,21 @@ packet_pick4(struct rte_mbuf *const *pkts, unsigned int n, const struct limits *
 	return n_rest;
 }
 
-/* Lists IPv6 among `rest`, and adds all others to keys->slow. */
+/* Lists IPv6 among `rest`, and adds all others to keys->slow. A walk costs more than a wrong guess about
+ * it. */
 static __rte_always_inline void
-packet_pick6(struct rte_mbuf *const *pkts, const uint8_t *rest, unsigned int n_rest,
-	const struct limits *limits, uint32_t vlan, unsigned int judged_at,
+packet_pick6(const struct packet_pick *p, const uint8_t *rest, unsigned int n_rest,
 	struct packet_keys *keys, packet_found6_fn *found6, const void *context)
 {
-	unsigned int i, n6 = 0, n_slow = keys->n_slow;
+	unsigned int i, n6 = keys->n6, n_slow = keys->n_slow, is6;
 
 	for (i = 0; i < n_rest; i++) {
-		const uint8_t *frame = rte_pktmbuf_mtod(pkts[rest[i]], const uint8_t *);
-		uint32_t at = packet_ip_offset(frame, vlan), room = pkts[rest[i]]->data_len - at;
-		const uint8_t *ip = frame + at;
-		unsigned int is6;
-		ip6_t judged;
-
-		keys->slow[n_slow] = rest[i];
-		/* A walk costs more than a wrong guess about it. */
-		if ((packet_load32(ip - 2) & PACKET_KIND6_MASK) != PACKET_KIND6 ||
-			room < PACKET_ROOM6_MIN) {
-			n_slow++;
-			continue;
-		}
-		judged = packet_get128(ip + judged_at);
-		is6 = packet_is_plain6(ip, room, limits, judged);
-		keys->ip6[n6] = judged;
-		found6(context, judged);
+		is6 = packet_try6(p, rest[i], &keys->ip6[n6]);
+		if (is6 != 0)
+			found6(context, keys->ip6[n6]);
 		keys->at6[n6] = rest[i];
 		n6 += is6;
+		keys->slow[n_slow] = rest[i];
 		n_slow += is6 ^ 1;
 	}
 	keys->n6 = n6;
@@ -240,11 +288,20 @@ packet_burst_keys_found(struct rte_mbuf *const *pkts, unsigned int n, const stru
 	enum packet_judge judge, struct packet_keys *keys, packet_found4_fn *found4,
 	packet_found6_fn *found6, const void *context)
 {
-	const uint32_t vlan = limits->n_tags_max > 0 ? RTE_BE16(0x8100) : 0x10000;
-	unsigned int at4 = judge == PACKET_SOURCES ? 12 : 16,
-		     at6 = judge == PACKET_SOURCES ? 8 : 24, n_rest;
+	const struct packet_pick pick = { pkts, n, limits,
+		.vlan = limits->n_tags_max > 0 ? RTE_BE16(0x8100) : 0x10000,
+		.at4 = judge == PACKET_SOURCES ? 12 : 16, .at6 = judge == PACKET_SOURCES ? 8 : 24 };
 	uint8_t rest[PACKET_BURST_MAX + 1];
+	unsigned int i, n_rest;
 
-	n_rest = packet_pick4(pkts, n, limits, vlan, at4, keys, rest, found4, context);
-	packet_pick6(pkts, rest, n_rest, limits, vlan, at6, keys, found6, context);
+	for (i = 0; i < n; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(pkts[i], const uint8_t *));
+	keys->n6 = keys->n_slow = 0;
+	i = packet_run4(&pick, keys, found4, context);
+	if (i < n)
+		i = packet_run6(&pick, i, keys, found6, context);
+	if (i == n)
+		return;
+	n_rest = packet_pick4(&pick, i, keys, rest, found4, context);
+	packet_pick6(&pick, rest, n_rest, keys, found6, context);
 }

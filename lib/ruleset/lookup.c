@@ -98,6 +98,8 @@ ruleset_lookup4(
 {
 	unsigned int i;
 
+	for (i = 0; i < n; i++)
+		ruleset_prefetch4(rs, ips[i]);
 	ruleset_answer4(rs, ips, classes, n);
 	for (i = 0; i < n; i++)
 		classes[i] &= RULESET_CLASS_MASK;
@@ -109,6 +111,8 @@ ruleset_lookup6(
 {
 	unsigned int i;
 
+	for (i = 0; i < n; i++)
+		ruleset_prefetch6(rs, ips[i]);
 	ruleset_answer6(rs, ips, classes, n);
 	for (i = 0; i < n; i++)
 		classes[i] &= RULESET_CLASS_MASK;

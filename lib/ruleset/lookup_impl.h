@@ -13,6 +13,10 @@
 
 #include <string.h>
 
+/* For few addresses a wrong guess about how many are left costs more than steps in vain. */
+#define FEW          16u
+#define STEPS_OF_FEW 3u
+
 #define LOOKUP_INLINE static inline __attribute__((always_inline))
 
 /* How many keys of the node are not above `key`: 1 to NODE6_PARTS. */
@@ -103,6 +107,25 @@ lookup6_step(up_to6_fn *up_to, const struct ruleset_table6 *t, const ip6_t *ip, 
 	return node->entries[up_to(node, lookup_key6(ip, entry)) - 1];
 }
 
+/* `next` behind a node, and an answer stays what it is: nothing is asked, so nothing is mispredicted. */
+LOOKUP_INLINE uint32_t
+lookup_behind(uint32_t entry, uint32_t next)
+{
+	uint32_t is_node = -(entry >> 31);
+
+	return (next & is_node) | (entry & ~is_node);
+}
+
+/* A step that answers take, too, in vain. */
+LOOKUP_INLINE uint32_t
+lookup6_step_if(up_to6_fn *up_to, const struct ruleset_table6 *t, const ip6_t *ip, uint32_t entry)
+{
+	const struct ruleset_node6 *node = lookup_node6(t, entry & -(entry >> 31));
+	uint32_t key = lookup_key6(ip, entry | RULESET_NODE);
+
+	return lookup_behind(entry, node->entries[up_to(node, key) - 1]);
+}
+
 /* An address alone has nothing to overlap with: its steps are a chain that stays in registers. */
 LOOKUP_INLINE uint32_t
 lookup6_alone(up_to6_fn *up_to, const struct ruleset_table6 *t, const ip6_t *ip)
@@ -118,42 +141,53 @@ lookup6_alone(up_to6_fn *up_to, const struct ruleset_table6 *t, const ip6_t *ip)
 	return entry;
 }
 
+/* Down to where the trees begin. */
+LOOKUP_INLINE void
+lookup6_direct(up_to6_fn *up_to, const struct ruleset_table6 *t, const ip6_t *ips,
+	uint32_t *answers, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		answers[i] = t->direct[ruleset_index6(ips[i])];
+		if (__builtin_expect(!ruleset_is_global6(ips[i]), 0))
+			answers[i] = lookup6_alone(up_to, t, &ips[i]);
+		__builtin_prefetch(lookup_in_block6(t, answers[i], &ips[i], 3));
+	}
+	for (i = 0; i < n; i++) {
+		answers[i] =
+			lookup_behind(answers[i], *lookup_in_block6(t, answers[i], &ips[i], 3));
+		lookup_prefetch6(t, answers[i]);
+	}
+}
+
 LOOKUP_INLINE void
 lookup6_by(up_to6_fn *up_to, const struct ruleset_table6 *t, const ip6_t *ips, uint32_t *answers,
 	unsigned int n)
 {
-	unsigned int i, k, n_open = 0, n_left;
+	unsigned int i, k, n_open = 0, n_left, n_steps = n <= FEW ? STEPS_OF_FEW : 0;
 	uint8_t open[LOOKUP_CHUNK];
-	uint32_t entry, next;
 
 	if (n == 1) {
 		answers[0] = lookup6_alone(up_to, t, ips);
 		return;
 	}
+	lookup6_direct(up_to, t, ips, answers, n);
+	for (k = 0; k < n_steps; k++)
+		for (i = 0; i < n; i++) {
+			answers[i] = lookup6_step_if(up_to, t, &ips[i], answers[i]);
+			lookup_prefetch6(t, answers[i]);
+		}
 	for (i = 0; i < n; i++) {
-		entry = t->direct[ruleset_index6(ips[i])];
-		if (__builtin_expect(!ruleset_is_global6(ips[i]), 0))
-			entry = lookup6_alone(up_to, t, &ips[i]);
-		answers[i] = entry;
-		__builtin_prefetch(lookup_in_block6(t, entry, &ips[i], 3));
-	}
-	/* Most are divided: an answer stays what it is, but nothing is skipped for it. */
-	for (i = 0; i < n; i++) {
-		entry = answers[i];
-		next = *lookup_in_block6(t, entry, &ips[i], 3);
-		entry = (next & -(entry >> 31)) | (entry & ~-(entry >> 31));
-		answers[i] = entry;
-		lookup_prefetch6(t, entry);
 		open[n_open] = (uint8_t)i;
-		n_open += entry >> 31;
+		n_open += answers[i] >> 31;
 	}
 	for (; n_open > 0; n_open = n_left)
 		for (i = 0, n_left = 0; i < n_open; i++) {
 			k = open[i];
-			entry = lookup6_step(up_to, t, &ips[k], answers[k]);
-			answers[k] = entry;
-			lookup_prefetch6(t, entry);
+			answers[k] = lookup6_step(up_to, t, &ips[k], answers[k]);
+			lookup_prefetch6(t, answers[k]);
 			open[n_left] = (uint8_t)k;
-			n_left += entry >> 31;
+			n_left += answers[k] >> 31;
 		}
 }

@@ -19,8 +19,6 @@ lookup4_scalar(
 	unsigned int i, n_open = 0;
 	uint8_t open[LOOKUP_CHUNK];
 
-	for (i = 0; i < n; i++)
-		__builtin_prefetch(&t->direct[ips[i] >> 8]);
 	for (i = 0; i < n; i++) {
 		answers[i] = t->direct[ips[i] >> 8];
 		open[n_open] = (uint8_t)i;

@@ -62,8 +62,6 @@ lookup4_avx2(const struct ruleset_table4 *t, const uint32_t *ips, uint32_t *answ
 	uint8_t open[LOOKUP_CHUNK];
 	__m256i ip, entry;
 
-	for (i = 0; i < n; i++)
-		__builtin_prefetch(&t->direct[ips[i] >> 8]);
 	for (i = 0; i + 8 <= n; i += 8) {
 		ip = _mm256_loadu_si256((const __m256i *)(const void *)(ips + i));
 		entry = _mm256_i32gather_epi32(
@@ -91,8 +89,6 @@ lookup4_avx512(
 	uint8_t open[LOOKUP_CHUNK];
 	__m512i ip, entry;
 
-	for (i = 0; i < n; i++)
-		__builtin_prefetch(&t->direct[ips[i] >> 8]);
 	for (i = 0; i + 16 <= n; i += 16) {
 		ip = _mm512_loadu_si512(ips + i);
 		entry = _mm512_i32gather_epi32(

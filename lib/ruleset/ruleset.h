@@ -133,7 +133,8 @@ struct ruleset *ruleset_copy(const struct ruleset *rs, const struct huge_memory 
  * Returns 0 or -ENOMEM: nothing has changed. */
 int ruleset_move(struct ruleset *rs, const struct huge_memory *memory, int node);
 
-/* HOT: answers[i] = what is known of ips[i] for i < n. Cannot fail; n == 0 is allowed; no overlap. */
+/* HOT: answers[i] = what is known of ips[i] for i < n. Cannot fail; n == 0 is allowed; no overlap. Callers
+ * fetch each address first, below: nothing here does. */
 void ruleset_answer4(
 	const struct ruleset *rs, const uint32_t *ips, ruleset_answer_t *answers, unsigned int n);
 void ruleset_answer6(
@@ -170,7 +171,7 @@ ruleset_prefetch6(const struct ruleset *rs, ip6_t ip)
 	__builtin_prefetch(&rs->table6.direct[ruleset_index6(ip)]);
 }
 
-/* The same answers, only the classes. */
+/* The same answers, only the classes; nothing needs to be fetched first. */
 void ruleset_lookup4(
 	const struct ruleset *rs, const uint32_t *ips, ruleset_class_t *classes, unsigned int n);
 void ruleset_lookup6(
