@@ -46,26 +46,21 @@ lookup_word4(const struct ruleset_table4 *t, uint32_t entry, uint32_t ip)
 	return &t->nodes[entry & ~RULESET_NODE].words[ip >> 6 & (NODE4_WORDS - 1)];
 }
 
-/* The second half for IPv4: answers[k] of the open ones is a node. */
+/* The second half for IPv4, of the addresses whose bit is set in `nodes`. */
 LOOKUP_INLINE void
-lookup4_nodes(const struct ruleset_table4 *t, const uint32_t *ips, uint32_t *answers,
-	const uint8_t *open, unsigned int n_open)
+lookup4_nodes(
+	const struct ruleset_table4 *t, const uint32_t *ips, uint32_t *answers, uint64_t nodes)
 {
-	unsigned int i, k;
+	const struct ruleset_word4 *word;
+	unsigned int k;
 
-	for (i = 0; i < n_open; i++)
-		__builtin_prefetch(lookup_word4(t, answers[open[i]], ips[open[i]]));
-	for (i = 0; i < n_open; i++) {
-		const struct ruleset_word4 *word;
-
-		k = open[i];
+	for (; nodes != 0; nodes &= nodes - 1) {
+		k = (unsigned int)__builtin_ctzll(nodes);
 		word = lookup_word4(t, answers[k], ips[k]);
-		answers[k] = word->leaf +
-			     (uint32_t)__builtin_popcountll(word->begins << (~ips[k] & 63)) - 1;
-		__builtin_prefetch(&t->leaves[answers[k]]);
+		answers[k] =
+			t->leaves[word->leaf - 1 +
+				  (uint32_t)__builtin_popcountll(word->begins << (~ips[k] & 63))];
 	}
-	for (i = 0; i < n_open; i++)
-		answers[open[i]] = t->leaves[answers[open[i]]];
 }
 
 /* Bits 8 * i to 8 * i + 7 of an address, from the front. */

@@ -16,15 +16,14 @@ void
 lookup4_scalar(
 	const struct ruleset_table4 *t, const uint32_t *ips, uint32_t *answers, unsigned int n)
 {
-	unsigned int i, n_open = 0;
-	uint8_t open[LOOKUP_CHUNK];
+	unsigned int i;
+	uint64_t nodes = 0;
 
 	for (i = 0; i < n; i++) {
 		answers[i] = t->direct[ips[i] >> 8];
-		open[n_open] = (uint8_t)i;
-		n_open += answers[i] >> 31;
+		nodes |= (uint64_t)(answers[i] >> 31) << i;
 	}
-	lookup4_nodes(t, ips, answers, open, n_open);
+	lookup4_nodes(t, ips, answers, nodes);
 }
 
 void

@@ -34,17 +34,6 @@ up_to6_avx512(const struct ruleset_node6 *node, uint32_t key)
 		_mm512_cmpge_epu32_mask(_mm512_set1_epi32((int)key), keys));
 }
 
-/* The positions of the bits of `mask`, in order. Returns their number. */
-LOOKUP_INLINE unsigned int
-list_bits(uint64_t mask, uint8_t *list)
-{
-	unsigned int n = 0;
-
-	for (; mask != 0; mask &= mask - 1)
-		list[n++] = (uint8_t)__builtin_ctzll(mask);
-	return n;
-}
-
 /* One address. Returns 1 where its entry is a node. */
 LOOKUP_INLINE uint64_t
 direct4(const struct ruleset_table4 *t, uint32_t ip, uint32_t *answer)
@@ -59,7 +48,6 @@ lookup4_avx2(const struct ruleset_table4 *t, const uint32_t *ips, uint32_t *answ
 {
 	unsigned int i;
 	uint64_t nodes = 0;
-	uint8_t open[LOOKUP_CHUNK];
 	__m256i ip, entry;
 
 	for (i = 0; i + 8 <= n; i += 8) {
@@ -71,7 +59,7 @@ lookup4_avx2(const struct ruleset_table4 *t, const uint32_t *ips, uint32_t *answ
 	}
 	for (; i < n; i++)
 		nodes |= direct4(t, ips[i], &answers[i]) << i;
-	lookup4_nodes(t, ips, answers, open, list_bits(nodes, open));
+	lookup4_nodes(t, ips, answers, nodes);
 }
 
 AVX2 void
@@ -86,7 +74,6 @@ lookup4_avx512(
 {
 	unsigned int i;
 	uint64_t nodes = 0;
-	uint8_t open[LOOKUP_CHUNK];
 	__m512i ip, entry;
 
 	for (i = 0; i + 16 <= n; i += 16) {
@@ -98,7 +85,7 @@ lookup4_avx512(
 	}
 	for (; i < n; i++)
 		nodes |= direct4(t, ips[i], &answers[i]) << i;
-	lookup4_nodes(t, ips, answers, open, list_bits(nodes, open));
+	lookup4_nodes(t, ips, answers, nodes);
 }
 
 AVX512 void
