@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,7 @@
 #define EXPIRE_NS        (60 * NS_PER_SECOND)
 #define KEY_NAME         "evidence.key"
 #define PATIENCE_S       1
+#define COMMAND_S        20 /* a head_command that takes longer is stopped */
 
 extern char **environ;
 
@@ -54,7 +56,9 @@ struct custody {
 	uint64_t checkpoint_ns, expire_ns; /* of the last ones */
 	int64_t clock_offset_s;            /* wall clock less monotonic, at the start */
 	uint32_t generation;               /* of the last one on record */
-	pid_t command;                     /* running, 0 = none */
+	pid_t command;                     /* running, 0 = none; and all that it starts */
+	uint64_t command_ns;               /* when it was started */
+	bool has_newer;                    /* head than the command was started with */
 	json_t *last;                      /* what status said last; the control thread's */
 };
 
@@ -210,17 +214,32 @@ custody_open(const struct custody_options *options, struct err *e)
 	return NULL;
 }
 
-/* The head of the chain to where the appliance cannot take it back. */
+/* In a process group of its own, so that it can be stopped with all that it starts. */
+static int
+spawn(pid_t *pid, char *const argv[], const char *path)
+{
+	posix_spawnattr_t attributes;
+	int rc = posix_spawnattr_init(&attributes);
+
+	if (rc != 0)
+		return rc;
+	posix_spawnattr_setpgroup(&attributes, 0);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+	rc = posix_spawn(pid, path, NULL, &attributes, argv, environ);
+	posix_spawnattr_destroy(&attributes);
+	return rc;
+}
+
+/* One at a time: what comes meanwhile is told when it has ended. */
 static void
-publish_head(struct custody *c)
+run_command(struct custody *c)
 {
 	const struct chain_head *head = &evidence_inventory(c->evidence)->head;
 	char lines[32], name[128];
 	char *argv[] = { name, lines, NULL, NULL, NULL };
 	char hash[SHA256_TEXT_SIZE], key[SHA256_TEXT_SIZE];
 
-	syslog(LOG_NOTICE, "evidence of %s: line %" PRIu64 " has sha256 %s, key %s",
-		c->options.name, head->n_lines, head->hash, signing_key_id(c->key));
+	c->has_newer = c->command != 0;
 	if (c->options.head_command[0] == '\0' || c->command != 0)
 		return;
 	snprintf(lines, sizeof(lines), "%" PRIu64, head->n_lines);
@@ -229,10 +248,22 @@ publish_head(struct custody *c)
 	memcpy(key, signing_key_id(c->key), sizeof(key));
 	argv[2] = hash;
 	argv[3] = key;
-	if (posix_spawn(&c->command, c->options.head_command, NULL, NULL, argv, environ) != 0) {
+	c->command_ns = clock_ns();
+	if (spawn(&c->command, argv, c->options.head_command) != 0) {
 		syslog(LOG_ERR, "[mirror] head_command %s cannot be run", c->options.head_command);
 		c->command = 0;
 	}
+}
+
+/* The head of the chain to where the appliance cannot take it back. */
+static void
+publish_head(struct custody *c)
+{
+	const struct chain_head *head = &evidence_inventory(c->evidence)->head;
+
+	syslog(LOG_NOTICE, "evidence of %s: line %" PRIu64 " has sha256 %s, key %s",
+		c->options.name, head->n_lines, head->hash, signing_key_id(c->key));
+	run_command(c);
 }
 
 void
@@ -242,6 +273,7 @@ custody_close(struct custody *c)
 		return;
 	if (c->evidence != NULL) {
 		evidence_note(c->evidence, json_pack("{s:s}", "type", "stop"));
+		c->command = 0; /* the last head is told beside what still runs */
 		publish_head(c);
 		(void)keep_head(c, NULL); /* the one before is in the chain too */
 	}
@@ -300,12 +332,29 @@ name_segment(const struct custody *c, char *name, size_t size)
 		evidence_next_number(c->evidence), c->options.extension);
 }
 
+/* A segment that cannot be made leaves two lines in the manifest, at each try. So a file without a name
+ * is made first, where the file system can. */
+static int
+can_make_files(const struct custody *c, struct err *e)
+{
+	int fd = open(c->options.directory, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0640);
+
+	if (fd >= 0)
+		return close(fd);
+	if (errno == EOPNOTSUPP || errno == EISDIR)
+		return 0;
+	return err_set_code(e, errno, c->options.directory, 0, "[mirror] dir",
+		"no file can be made there: %s", strerror(errno));
+}
+
 static int
 begin_locked(struct custody *c, const struct generation *g, char *path, size_t size, struct err *e)
 {
 	char name[SEGMENT_NAME_MAX + 1];
 	int rc = ensure_evidence(c, e);
 
+	if (rc == 0)
+		rc = can_make_files(c, e);
 	if (rc != 0)
 		return rc;
 	for (;; evidence_skip_number(c->evidence)) {
@@ -393,10 +442,17 @@ custody_end(
 }
 
 static void
-reap_command(struct custody *c)
+attend_command(struct custody *c)
 {
-	if (c->command != 0 && waitpid(c->command, NULL, WNOHANG) != 0)
+	if (c->command != 0 && waitpid(c->command, NULL, WNOHANG) != 0) {
 		c->command = 0;
+		if (c->has_newer && c->evidence != NULL)
+			run_command(c);
+	} else if (c->command != 0 && clock_ns() - c->command_ns >= COMMAND_S * NS_PER_SECOND) {
+		syslog(LOG_ERR, "[mirror] head_command %s has not ended in %d s: stopped",
+			c->options.head_command, COMMAND_S);
+		kill(-c->command, SIGKILL);
+	}
 }
 
 /* Each step goes on record; one that cannot be now is tried again. */
@@ -447,8 +503,8 @@ custody_attend(struct custody *c, struct err *e)
 {
 	int rc = 0;
 
-	reap_command(c);
 	pthread_mutex_lock(&c->lock);
+	attend_command(c);
 	if (c->evidence != NULL)
 		rc = attend_locked(c, e);
 	pthread_mutex_unlock(&c->lock);

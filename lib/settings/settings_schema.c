@@ -235,7 +235,9 @@ static const struct schema_key mirror_keys[] = {
 		.type = SCHEMA_PATH,
 		TEXT_AT(mirror_head_command),
 		.help = "program that is given the head of the chain (number of lines, SHA-256, id "
-			"of the key) at each new segment, to keep it out of this machine's reach" },
+			"of the key) at each new segment, to keep it out of this machine's reach; "
+			"after 20 "
+			"s it is stopped, with all that it started" },
 };
 
 static const struct schema_key geo_keys[] = {

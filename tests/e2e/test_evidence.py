@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import signal
+import time
 
 from e2e import (CN, REFUSED, ROOT, US, USAGE, Daemon, Network, Skip, Sniffer, check, equal, frame4,
                  main, program, read_pcapng, run, udp, until, write)
@@ -396,6 +397,54 @@ def test_head_command():
             equal(key, d_key(d), "key")
             verify(d, "--head", head)
             check(int(lines) >= 3, "lines", lines)
+
+
+def test_hung_head_command_is_stopped():
+    """With all that it started; the head that came meanwhile is told then."""
+    with Network(hosts=False):
+        script = write("publish", "#!/bin/sh\necho \"$@\" >>/run/e2e/told\n"
+                       "[ -e /run/e2e/mended ] || sleep 98765\n")
+        os.chmod(script, 0o755)
+        with Daemon(settings={"mirror.head_command": script}) as d:
+            d.ctl("mirror", "rotate")
+            until("a head", lambda: os.path.exists("/run/e2e/told"))
+            until("a hung child", lambda: run("pgrep", "-x", "-f", "sleep 98765", code=None).stdout)
+            write("mended", "")
+            d.ctl("mirror", "rotate")
+            until("the next head", lambda: len(open("/run/e2e/told").readlines()) == 2, 40)
+            equal(run("pgrep", "-x", "-f", "sleep 98765", code=None).stdout, "", "nothing is left")
+            d.stop()
+            verify(d, "--head", open("/run/e2e/told").readlines()[1].split()[1])
+
+
+def test_no_room_for_another_file():
+    """Neither lines of the manifest nor numbers are used up by tries, and it goes on by itself."""
+    with Network(hosts=False):
+        path = "/run/e2e/few"
+        os.makedirs(path)
+        run("mount", "-t", "tmpfs", "-o", "nr_inodes=20", "few", path)
+        with Daemon(settings={"mirror.dir": path}) as d, Sniffer("inside") as inside:
+            d.mirror_dir = path
+            fillers = []
+            try:
+                while True:
+                    fillers.append(write(f"few/filler{len(fillers)}", ""))
+            except OSError:
+                pass
+            d.ctl("mirror", "rotate")
+            until("an alarm", lambda: any("no file can be made" in a for a in
+                                          d.status()["alarms"]))
+            before, begin = len(manifest(d)), time.monotonic()
+            until("tries", lambda: time.monotonic() - begin > 3)
+            equal(len(manifest(d)), before, "lines of the manifest")
+            for filler in fillers:
+                os.unlink(filler)
+            until("no alarm", lambda: d.status()["alarms"] == [])
+            inside.send(*[frame4(US)] * 10)
+            d.counted(10)
+            d.stop()
+            equal(verify(d)[-1]["ok"], True, "verify")
+        run("umount", path)
 
 
 def copies(d):
