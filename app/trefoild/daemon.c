@@ -14,7 +14,8 @@
 #include <string.h>
 #include <time.h>
 
-#define LOG_SIZE 2048
+#define LOG_SIZE    2048
+#define AGE_RETRY_S 60
 
 /* One line, whatever was quoted in it. */
 static void format_line(char *text, size_t size, const char *format, va_list args)
@@ -251,6 +252,18 @@ watch_mirror(struct daemon *d)
 	d->lost_before = lost;
 }
 
+/* What cannot be done now may be done later, and need not be said twice a second. */
+static void
+attend_age(struct daemon *d)
+{
+	time_t now = time(NULL);
+
+	if (daemon_has_old_data(d) == d->is_stale || now < d->age_retry)
+		return;
+	d->age_retry = now + AGE_RETRY_S;
+	change_age(d);
+}
+
 void
 daemon_watch(struct daemon *d)
 {
@@ -260,6 +273,5 @@ daemon_watch(struct daemon *d)
 	if (d->geo == NULL)
 		return;
 	daemon_attend_stale(d);
-	if (daemon_has_old_data(d) != d->is_stale)
-		change_age(d);
+	attend_age(d);
 }

@@ -75,7 +75,8 @@ struct daemon {
 	uint32_t generation; /* number of the newest one */
 	char *policy_text;   /* of the running generation; NULL = none */
 	size_t policy_size;
-	bool is_stale; /* what the running generation was compiled with */
+	bool is_stale;    /* what the running generation was compiled with */
+	time_t age_retry; /* not before then another try to change that */
 	struct control_server *server;
 	struct audit_log *audit;
 	struct store *store;         /* NULL = nothing can be kept */
