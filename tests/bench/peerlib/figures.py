@@ -69,12 +69,16 @@ def machine():
         except (OSError, subprocess.CalledProcessError, IndexError):
             return "unknown"
 
-    model = "unknown"
+    cpu = {}
     with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as f:
         for line in f:
-            if line.startswith("model name"):
-                model = line.split(":", 1)[1].strip()
+            if not line.strip():
                 break
+            key, _, value = line.partition(":")
+            cpu[key.strip()] = value.strip()
+    model = cpu.get("model name", "unknown")
+    if "cpu family" in cpu:  # a cloud's name for it is that of several
+        model += f", family {cpu['cpu family']} model {cpu['model']}"
     root = os.path.dirname(os.path.abspath(__file__))
     return {
         "cpu": model, "n_cpus": os.cpu_count(), "kernel": os.uname().release,
