@@ -10,9 +10,9 @@
  *
  * Small loops: the first fetches the frames, the second and the third take plain IPv4 and then IPv6 as
  * long as there is nothing else. Only what is left, of a burst that is mixed, is picked apart by two
- * loops that do not branch on what plain traffic is a mix of: a burst costs two wrong guesses at
- * most. Inline, so that the caller can fetch what it knows about an address while later frames are still
- * parsed.
+ * loops that do not branch on what plain traffic is a mix of: a mix costs a wrong guess per run, not
+ * per frame. Inline, so that the caller can fetch what it knows about an address while later frames are
+ * still parsed.
  */
 #pragma once
 

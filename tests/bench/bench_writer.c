@@ -35,7 +35,7 @@
 #define N_BURSTS  46875u     /* in 1.5 s */
 #define RING_SIZE (8u << 20) /* as in the daemon */
 #define DIRECTORY "/dev/shm/trefoil-bench-writer"
-#define WARM      (UINT64_C(4) << 30) /* more than a run writes */
+#define WARM      (UINT64_C(4) << 30) /* more than a run writes; at most half of what is free */
 #define TABLE     TREFOIL_SOURCE_ROOT "/config/geo/internet.tgt"
 
 static const char policy_text[] = "[policy]\nname = bench\n[country]\nmirror = US CN\n";
@@ -162,13 +162,14 @@ static void
 warm_up(void)
 {
 	static const uint8_t block[1 << 20];
+	uint64_t size,
+		most = (uint64_t)sysconf(_SC_AVPHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 2;
 	char path[256];
-	uint64_t size;
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/warm", place->path);
 	fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
-	for (size = 0; size < WARM; size += sizeof(block))
+	for (size = 0; size < WARM && size < most; size += sizeof(block))
 		if (write(fd, block, sizeof(block)) != (ssize_t)sizeof(block))
 			break;
 	close(fd);
@@ -418,7 +419,6 @@ measure_place(struct publisher *p)
 	measure(p, 1500, place->is_mounted ? 10e3 / 8 / 1500 : REPORT_NO_BAR); /* 10 Gbit/s */
 	if (!place->is_mounted)
 		measure_put(p, 128, 150);
-	empty();
 	if (place->is_mounted)
 		umount(place->path);
 }
@@ -442,5 +442,5 @@ main(int argc, char **argv)
 	for (place = places; place < places + N_PLACES; place++)
 		measure_place(p);
 	publisher_free(p);
-	return report_end();
+	return system("rm -rf " DIRECTORY) == 0 ? report_end() : 1;
 }
