@@ -177,15 +177,6 @@ void ruleset_lookup4(
 void ruleset_lookup6(
 	const struct ruleset *rs, const ip6_t *ips, ruleset_class_t *classes, unsigned int n);
 
-/* Which instructions the look-ups may use: the best the CPU has, unless told otherwise. All give the
- * same answers. */
-enum ruleset_isa { RULESET_ISA_SCALAR, RULESET_ISA_AVX2, RULESET_ISA_AVX512, RULESET_ISA_N };
-
-/* Returns 0 or -ENOTSUP (the CPU lacks it). Not while anybody looks up: start-up, tests, benches. */
-int ruleset_isa_select(enum ruleset_isa isa);
-enum ruleset_isa ruleset_isa_selected(void);
-const char *ruleset_isa_name(enum ruleset_isa isa);
-
 /* The range of addresses around `ip` that one [prefix] rule, special entry or geo range decides:
  * what `explain` shows. */
 void ruleset_explain_range(

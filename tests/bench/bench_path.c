@@ -6,6 +6,7 @@
  * counters, same split. Rounds alternate. Full default table; cycles per packet.
  */
 #include "account.h"
+#include "base/isa.h"
 #include "bench.h"
 #include "mirror/mirror.h"
 #include "packet/burst.h"
@@ -240,7 +241,7 @@ select_best_reference(void)
 			best[1] = i; /* in order of speed */
 	(void)reference_select6(&path.reference, best[1]);
 	report_note("reference: %s, %s; ours: %s", reference_name4(best[0]),
-		reference_name6(best[1]), ruleset_isa_name(ruleset_isa_selected()));
+		reference_name6(best[1]), isa_name(isa_selected));
 }
 
 static void

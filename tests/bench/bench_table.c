@@ -4,6 +4,7 @@
  * rte_fib6 that this CPU runs, over the same addresses in alternated rounds. First all of them are
  * asked for every address and must agree. Also what building and memory take.
  */
+#include "base/isa.h"
 #include "bench.h"
 #include "reference.h"
 #include "report.h"
@@ -85,7 +86,7 @@ static int
 select_variant(struct bench *b, unsigned int family, const struct variant *v)
 {
 	if (v->is_ours)
-		return ruleset_isa_select((enum ruleset_isa)v->number);
+		return isa_select((enum isa)v->number);
 	return family == 0 ? reference_select4(&b->reference, v->number)
 			   : reference_select6(&b->reference, v->number);
 }
@@ -107,9 +108,9 @@ find_variants(struct bench *b)
 {
 	unsigned int i;
 
-	for (i = 0; i < RULESET_ISA_N; i++) {
-		add_variant(b, 0, true, i, ruleset_isa_name((enum ruleset_isa)i));
-		add_variant(b, 1, true, i, ruleset_isa_name((enum ruleset_isa)i));
+	for (i = 0; i < ISA_N; i++) {
+		add_variant(b, 0, true, i, isa_name((enum isa)i));
+		add_variant(b, 1, true, i, isa_name((enum isa)i));
 	}
 	for (i = 0; i < reference_n_variants4(); i++)
 		add_variant(b, 0, false, i, reference_name4(i));

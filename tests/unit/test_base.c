@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/ip.h"
+#include "base/isa.h"
 #include "base/limits.h"
 #include "base/reason.h"
 #include "base/sha256.h"
@@ -266,6 +267,22 @@ test_limits_start_with_the_documented_defaults(void)
 	CU_ASSERT_PTR_NULL(non_ip_name(NON_IP_NONE));
 }
 
+static void
+test_instruction_sets_are_chosen_by_name_and_cpu(void)
+{
+	enum isa isa, before = isa_selected;
+
+	CU_ASSERT_EQUAL(isa_select(ISA_SCALAR), 0);
+	for (isa = ISA_SCALAR; isa < ISA_N; isa++) {
+		CU_ASSERT_PTR_NOT_NULL(isa_name(isa));
+		if (isa_select(isa) == 0)
+			CU_ASSERT_EQUAL(isa_selected, isa);
+	}
+	CU_ASSERT_EQUAL(isa_select(ISA_N), -ENOTSUP);
+	CU_ASSERT_PTR_NULL(isa_name(ISA_N));
+	CU_ASSERT_EQUAL(isa_select(before), 0);
+}
+
 SUITE("base",
 	{ "prefixes have a length and no host bits", test_prefixes_have_a_length_and_no_host_bits },
 	{ "addresses round trip in canonical text", test_addresses_round_trip_in_canonical_text },
@@ -279,4 +296,6 @@ SUITE("base",
 	{ "sha256 is the standard one", test_sha256_is_the_standard_one },
 	{ "sha256 text is told from others", test_sha256_text_is_told_from_others },
 	{ "limits start with the documented defaults",
-		test_limits_start_with_the_documented_defaults })
+		test_limits_start_with_the_documented_defaults },
+	{ "instruction sets are chosen by name and cpu",
+		test_instruction_sets_are_chosen_by_name_and_cpu })

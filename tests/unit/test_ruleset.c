@@ -5,6 +5,7 @@
  */
 #include "suite.h"
 
+#include "base/isa.h"
 #include "base/reason.h"
 #include "geo/geo_build.h"
 #include "ruleset/ruleset.h"
@@ -755,7 +756,7 @@ static void
 test_instruction_sets_give_the_same_answers(void)
 {
 	struct geo_table *geo = geo_load(TREFOIL_SOURCE_ROOT "/config/geo/internet.tgt", NULL);
-	enum ruleset_isa isa, before = ruleset_isa_selected();
+	enum isa isa, before = isa_selected;
 	uint32_t *ips4;
 	ip6_t *ips6;
 	ruleset_answer_t *answers4, *answers6;
@@ -782,9 +783,9 @@ test_instruction_sets_give_the_same_answers(void)
 		ips6[n6++] = geo->ranges6[i].last;
 		ips6[n6++] = geo->ranges6[i].last + 1;
 	}
-	for (isa = RULESET_ISA_SCALAR; isa < RULESET_ISA_N; isa++) {
-		if (ruleset_isa_select(isa) != 0) {
-			printf("no %s on this CPU ", ruleset_isa_name(isa));
+	for (isa = ISA_SCALAR; isa < ISA_N; isa++) {
+		if (isa_select(isa) != 0) {
+			printf("no %s on this CPU ", isa_name(isa));
 			continue;
 		}
 		CU_ASSERT_EQUAL(wrong_answers4(&f, ips4, answers4, n4, n_sets == 0), 0);
@@ -792,7 +793,7 @@ test_instruction_sets_give_the_same_answers(void)
 		n_sets++;
 	}
 	CU_ASSERT(n_sets > 0);
-	CU_ASSERT_EQUAL(ruleset_isa_select(before), 0);
+	CU_ASSERT_EQUAL(isa_select(before), 0);
 	free(ips4);
 	free(ips6);
 	free(answers4);

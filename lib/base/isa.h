@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * isa: which instruction set the hot path uses: the best that the CPU has, unless told otherwise. All
+ * give the same answers.
+ *
+ * Threads: chosen before main(). isa_select() is for start-up, tests and benches: not while anybody
+ * classifies.
+ */
+#pragma once
+
+enum isa { ISA_SCALAR, ISA_AVX2, ISA_AVX512, ISA_N };
+
+/* HOT: to be read, not to be set. */
+extern enum isa isa_selected;
+
+/* Returns 0 or -ENOTSUP: the CPU lacks it. */
+int isa_select(enum isa isa);
+
+/* "scalar", "avx2", "avx512"; NULL for anything else. */
+const char *isa_name(enum isa isa);
