@@ -56,6 +56,10 @@ enum tunnel_port {
 
 #define LIMITS_NAT64_MAX 8
 
+/* Slots of a table of 16-bit words, by the highest bits of a product. */
+#define LIMITS_SLOT_BITS 6
+#define LIMITS_SLOTS     (1u << LIMITS_SLOT_BITS)
+
 struct limits {
 	uint8_t n_tags_max;        /* VLAN tags per Ethernet header */
 	uint8_t n_labels_max;      /* MPLS labels per stack */
@@ -70,6 +74,10 @@ struct limits {
 	/* enum tunnel_port by UDP port as it is on the wire: one look-up, no list. Elsewhere
 	 * limits_port() and limits_set_port() are to be used. */
 	uint8_t wire_port[65536];
+	/* The same ports once more, for many comparisons at once: where any is, it is in slot
+	 * limits_slot(). Only when `slot_factor` is not 0: with many ports there is no such factor. */
+	uint16_t slots[LIMITS_SLOTS]; /* as on the wire */
+	uint16_t slot_factor;
 };
 
 static inline enum tunnel_port
@@ -82,7 +90,17 @@ static inline void
 limits_set_port(struct limits *limits, uint16_t port, enum tunnel_port kind)
 {
 	limits->wire_port[htons(port)] = (uint8_t)kind;
+	limits->slot_factor = 0;
 }
+
+static inline unsigned int
+limits_slot(uint16_t wire_port, uint16_t factor)
+{
+	return (uint16_t)((uint32_t)wire_port * factor) >> (16 - LIMITS_SLOT_BITS);
+}
+
+/* Fill `slots`: when all ports are set. Without it frames are parsed slower, not otherwise. */
+void limits_fill_slots(struct limits *limits);
 
 /* The documented defaults. */
 void limits_init(struct limits *limits);

@@ -280,18 +280,6 @@ classify_slow(const struct ruleset *rs, enum classify_direction direction,
 	}
 }
 
-static void
-found4(const void *context, uint32_t ip)
-{
-	ruleset_prefetch4(context, ip);
-}
-
-static void
-found6(const void *context, ip6_t ip)
-{
-	ruleset_prefetch6(context, ip);
-}
-
 /* How what is known of an address becomes the answer for a plain frame: with inbound = pass the class
  * alone is of use, and the rest is the same for all. */
 struct plain {
@@ -351,8 +339,11 @@ classify_burst_answers(const struct ruleset *rs, enum classify_direction directi
 	struct packet_keys keys;
 	unsigned int i;
 
-	packet_burst_keys_found(pkts, n, &rs->policy->limits, judged_side(rs, direction), &keys,
-		found4, found6, rs);
+	packet_burst_keys(pkts, n, &rs->policy->limits, judged_side(rs, direction), &keys);
+	for (i = 0; i < keys.n4; i++)
+		ruleset_prefetch4(rs, keys.ip4[i]);
+	for (i = 0; i < keys.n6; i++)
+		ruleset_prefetch6(rs, keys.ip6[i]);
 	if (is_inbound_pass(rs, direction))
 		plain = (struct plain){ RULESET_CLASS_MASK,
 			ruleset_answer(0, REASON_INBOUND, VERDICT_PASS) };

@@ -1,31 +1,29 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Burst path: fixed offsets only, every read inside data_len of a single-segment frame. */
-#include "packet/burst.h"
+/* Who sorts a burst: sixteen frames at a time need the instructions, and enough frames. */
+#include "packet/burst_impl.h"
 
-#define ICMP                8u
-#define TCP                 20u
-#define UDP                 (8u | 0xffu << PACKET_PORTS_SHIFT) /* either port may be a tunnel's */
-#define NEVER               PACKET_LEAST_MASK
-#define NOT(protocol, last) [protocol... last] = NEVER
+#include "base/isa.h"
 
-const uint32_t packet_transport4[256] = { NEVER, ICMP, NOT(2, 5), TCP, NOT(7, 16), UDP,
-	NOT(18, 255) };
-const uint32_t packet_transport6[256] = { NOT(0, 5), TCP, NOT(7, 16), UDP, NOT(18, 57), ICMP,
-	NOT(59, 255) };
+#define FEW 8u /* fewer are faster one by one */
 
-static void
-found4(const void *context, uint32_t ip)
+static packet_pick_fn *
+picker(unsigned int n, const struct limits *limits)
 {
-}
-
-static void
-found6(const void *context, ip6_t ip)
-{
+#if defined(__x86_64__)
+	if (isa_selected == ISA_AVX512 && n >= FEW && limits->slot_factor != 0)
+		return packet_pick_avx512;
+#endif
+	return packet_pick_scalar;
 }
 
 void
 packet_burst_keys(struct rte_mbuf *const *pkts, unsigned int n, const struct limits *limits,
 	enum packet_judge judge, struct packet_keys *keys)
 {
-	packet_burst_keys_found(pkts, n, limits, judge, keys, found4, found6, NULL);
+	const struct packet_pick pick = { pkts, n, limits,
+		.vlan = limits->n_tags_max > 0 ? RTE_BE16(0x8100) : 0x10000,
+		.at4 = judge == PACKET_SOURCES ? 12 : 16, .at6 = judge == PACKET_SOURCES ? 8 : 24 };
+
+	keys->n4 = keys->n6 = keys->n_slow = 0;
+	picker(n, limits)(&pick, keys);
 }

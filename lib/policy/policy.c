@@ -59,6 +59,7 @@ build_parse(struct policy_build *b, const char *text, size_t size, const char *n
 		return code;
 	if (policy_resolve(b) != 0)
 		return -ENOMEM;
+	limits_fill_slots(&b->p->limits);
 	return b->reader.n_errors > 0 ? -EINVAL : 0;
 }
 

@@ -85,16 +85,6 @@ write_fields(struct rte_mbuf **pkts, unsigned int n)
 	}
 }
 
-static void
-found4(const void *context, uint32_t ip)
-{
-}
-
-static void
-found6(const void *context, ip6_t ip)
-{
-}
-
 /* Keys, look-up, attributes: what classify_burst_answers() does for plain frames. */
 static inline void
 judge_by_reference(struct rte_mbuf *const *pkts, unsigned int n, struct classify_answers *out)
@@ -104,8 +94,7 @@ judge_by_reference(struct rte_mbuf *const *pkts, unsigned int n, struct classify
 	struct packet_keys keys;
 	unsigned int i;
 
-	packet_burst_keys_found(pkts, n, &path.rules.policy->limits, PACKET_DESTINATIONS, &keys,
-		found4, found6, NULL);
+	packet_burst_keys(pkts, n, &path.rules.policy->limits, PACKET_DESTINATIONS, &keys);
 	if (keys.n4 > 0)
 		reference_lookup4(&path.reference, keys.ip4, found, keys.n4);
 	for (i = 0; i < keys.n4; i++)

@@ -22,6 +22,7 @@
 #define N_CIRCUMSTANCES 8
 #define N_SEGMENTS      5
 #define N_LINKS         5
+#define N_CROWD         21
 #define PADDING_MAX     64
 #define LENGTHS_ONE_IN  4 /* mutations that end with a length field */
 
@@ -287,6 +288,32 @@ check_detail(const struct ruleset *rs, enum classify_direction direction,
 		CHECK(d->result.verdict == (VERDICT_DROP | VERDICT_MIRROR));
 }
 
+/* Among frames of the usual kinds, so that groups of them are mixed. */
+static void
+check_crowd(const struct ruleset *rs, const struct circumstances *c, struct rte_mbuf *single,
+	const struct classify_result *want)
+{
+	static const uint8_t plain[][80] = {
+		{ [12] = 8, 0, 0x45, [17] = 40, [23] = IPPROTO_TCP, [30] = 2 },
+		{ [12] = 0x86, 0xdd, 0x60, [19] = 26, IPPROTO_UDP, [38] = 0x2a, 1 },
+		{ [12] = 0x86, 0xdd, 0x60, [19] = 26, IPPROTO_NONE, [38] = 0x2a, 1 },
+		{ [12] = 0x81, 0, [16] = 8, 0, 0x45, [21] = 40, [27] = IPPROTO_UDP, [34] = 2 },
+	};
+	struct rte_mbuf others[4], *pkts[N_CROWD];
+	struct classify_result results[N_CROWD];
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		mbuf_init(&others[i], plain[i], sizeof(plain[i]));
+	for (i = 0; i < N_CROWD; i++)
+		pkts[i] = c->segment[i % (N_SEGMENTS - 1)] >> (i & 7) & 1 ? &others[i & 3] : single;
+	classify_burst(rs, c->direction, pkts, N_CROWD, results);
+	for (i = 0; i < N_CROWD; i++)
+		if (pkts[i] == single)
+			check_same_result(&results[i], want);
+	chain_fini(others, 4);
+}
+
 static void
 check_burst(const struct ruleset *rs, const struct circumstances *c, struct rte_mbuf *single,
 	struct rte_mbuf *chain, const struct classify_result *want)
@@ -298,6 +325,7 @@ check_burst(const struct ruleset *rs, const struct circumstances *c, struct rte_
 	classify_burst(rs, c->direction, pkts, 3, results);
 	for (i = 0; i < 3; i++)
 		check_same_result(&results[i], want);
+	check_crowd(rs, c, single, want);
 }
 
 /* The frame as a port gives it: whole. */

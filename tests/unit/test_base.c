@@ -267,6 +267,48 @@ test_limits_start_with_the_documented_defaults(void)
 	CU_ASSERT_PTR_NULL(non_ip_name(NON_IP_NONE));
 }
 
+/* Whether the slots name exactly the ports of the table. */
+static bool
+are_slots_right(const struct limits *limits)
+{
+	unsigned int port;
+
+	for (port = 0; port < 65536; port++)
+		if ((limits->wire_port[port] != TUNNEL_PORT_NONE) !=
+			(limits->slots[limits_slot((uint16_t)port, limits->slot_factor)] == port))
+			return false;
+	return true;
+}
+
+static void
+test_slots_are_the_ports_or_not_there(void)
+{
+	static struct limits limits;
+	unsigned int n, n_with = 0;
+	uint32_t random = 1;
+
+	limits_init(&limits);
+	CU_ASSERT_NOT_EQUAL(limits.slot_factor, 0);
+	CU_ASSERT(are_slots_right(&limits));
+	memset(&limits, 0, sizeof(limits));
+	limits_fill_slots(&limits);
+	CU_ASSERT_NOT_EQUAL(limits.slot_factor, 0);
+	CU_ASSERT(are_slots_right(&limits));
+	for (n = 1; n < 200; n++) {
+		random = random * 1103515245 + 12345;
+		limits_set_port(&limits, (uint16_t)(random >> 12 | 1), TUNNEL_PORT_VXLAN);
+		CU_ASSERT_EQUAL(limits.slot_factor, 0); /* until they are filled */
+		limits_fill_slots(&limits);
+		n_with += limits.slot_factor != 0;
+		CU_ASSERT(limits.slot_factor == 0 || are_slots_right(&limits));
+	}
+	CU_ASSERT(n_with >= 20 && n_with <= LIMITS_SLOTS);
+	memset(&limits, 0, sizeof(limits));
+	limits_set_port(&limits, 0, TUNNEL_PORT_VXLAN);
+	limits_fill_slots(&limits);
+	CU_ASSERT_EQUAL(limits.slot_factor, 0);
+}
+
 static void
 test_instruction_sets_are_chosen_by_name_and_cpu(void)
 {
@@ -297,5 +339,6 @@ SUITE("base",
 	{ "sha256 text is told from others", test_sha256_text_is_told_from_others },
 	{ "limits start with the documented defaults",
 		test_limits_start_with_the_documented_defaults },
+	{ "slots are the ports or not there", test_slots_are_the_ports_or_not_there },
 	{ "instruction sets are chosen by name and cpu",
 		test_instruction_sets_are_chosen_by_name_and_cpu })

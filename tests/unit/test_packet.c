@@ -33,6 +33,8 @@
 static const struct frame_case link_cases[] = {
 	{ "plain IPv4", E4(IPV4("06", D4, TCP)), "none eth/ipv4/tcp " A4 },
 	{ "plain IPv6", E6(IPV6("06", D6, TCP)), "none eth/ipv6/tcp " A6 },
+	{ "IPv6 with zeros in front", E6(IPV6("06", "00000000 00010000 00000000 00000005", TCP)),
+		"none eth/ipv6/tcp 0:0:1::5" },
 	{ "padding is no payload", E4(IPV4("04", D4, "") "4500001400000000"),
 		"truncated eth/ipv4 " A4 },
 	{ "an LLC trailer is no payload", LLC_FRAME("aaaa03 000000 0800") PLAIN4,

@@ -3,6 +3,7 @@
  * it. Segments of one frame are separate buffers. */
 #include "test_packet_frame.h"
 
+#include "base/isa.h"
 #include "packet/burst.h"
 #include "suite.h"
 
@@ -17,6 +18,7 @@
 #define RESULT_MAX     8192u
 #define N_OPEN_MAX     16u
 #define MUTATE_SECONDS 2 /* per call, on a slow machine */
+#define N_CROWD        37u
 
 struct open_length {
 	uint32_t at;
@@ -205,25 +207,116 @@ is_same(const struct packet_info *a, const struct packet_info *b)
 	return true;
 }
 
+/* What the burst path says of a frame. */
+struct pick {
+	unsigned int n; /* times that it is listed */
+	unsigned int version;
+	ip6_t address;
+};
+
+static void
+read_picks(const struct packet_keys *keys, struct pick *picks, unsigned int n)
+{
+	unsigned int i;
+
+	memset(picks, 0, n * sizeof(*picks));
+	for (i = 0; i < keys->n4; i++)
+		picks[keys->at4[i]] = (struct pick){ picks[keys->at4[i]].n + 1, 4, keys->ip4[i] };
+	for (i = 0; i < keys->n6; i++)
+		picks[keys->at6[i]] = (struct pick){ picks[keys->at6[i]].n + 1, 6, keys->ip6[i] };
+	for (i = 0; i < keys->n_slow; i++)
+		picks[keys->slow[i]].n++;
+}
+
+static struct pick
+pick_alone(struct rte_mbuf *m, const struct limits *limits, enum packet_judge judge)
+{
+	struct packet_keys keys;
+	struct pick pick;
+
+	packet_burst_keys(&m, 1, limits, judge, &keys);
+	read_picks(&keys, &pick, 1);
+	return pick;
+}
+
+/* Frames that the burst path knows, and some that it does not. */
+static struct rte_mbuf *
+crowd(void)
+{
+	static const char *const frames[] = { ETH("0800") PLAIN4, ETH("0800") IPV4("11", D4, DNS),
+		ETH("86dd") PLAIN6, ETH("8100") TAG("0800") PLAIN4, ETH("86dd") IPV6("11", D6, DNS),
+		ETH("8100") TAG("86dd") PLAIN6, ETH("0800") IPV4("11", D4C, UDP("12b5", "00")),
+		ETH("0806") "0001080006040001" MACS S4 D4 "0000000000000000" };
+	static struct rte_mbuf mbufs[N_CROWD];
+	unsigned int i;
+
+	for (i = 0; i < N_CROWD && mbufs[i].buf_addr == NULL; i++) {
+		uint8_t bytes[FRAME_MAX];
+		uint32_t length = frame_build(
+			frames[i % (sizeof(frames) / sizeof(frames[0]))], bytes, sizeof(bytes));
+
+		mbufs[i].buf_addr = malloc(length);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(mbufs[i].buf_addr);
+		memcpy(mbufs[i].buf_addr, bytes, length);
+		mbufs[i].data_len = (uint16_t)length;
+		mbufs[i].pkt_len = length;
+		mbufs[i].nb_segs = 1;
+	}
+	return mbufs;
+}
+
+/* In a burst with others each frame gets what it gets alone, with any instructions. */
+static bool
+is_same_in_crowd(struct rte_mbuf *m, const struct limits *limits, enum packet_judge judge)
+{
+	static unsigned int turn;
+	struct rte_mbuf *others = crowd(), *pkts[N_CROWD];
+	struct pick want[N_CROWD], got[N_CROWD];
+	enum isa isa, before = isa_selected;
+	struct packet_keys keys;
+	unsigned int i, n;
+	bool is_same = true;
+
+	turn++;
+	n = 1 + turn % N_CROWD;
+	for (i = 0; i < n; i++) {
+		/* many alike, or few of a kind */
+		pkts[i] = (i + turn) % 3 == 0
+				  ? m
+				  : &others[(turn & 8 ? turn >> 4 : i + turn) % N_CROWD];
+		want[i] = pick_alone(pkts[i], limits, judge);
+	}
+	for (isa = ISA_SCALAR; isa < ISA_N; isa++) {
+		if (isa_select(isa) != 0)
+			continue;
+		packet_burst_keys(pkts, n, limits, judge, &keys);
+		read_picks(&keys, got, n);
+		for (i = 0; i < n; i++)
+			is_same = is_same && got[i].n == 1 && got[i].version == want[i].version &&
+				  got[i].address == want[i].address;
+	}
+	(void)isa_select(before);
+	return is_same;
+}
+
 /* The burst path may leave a frame to the walk; what it answers is the walk's answer. */
 static bool
 is_same_in_burst(struct rte_mbuf *m, const struct limits *limits, enum packet_judge judge,
 	const struct packet_info *info)
 {
-	struct packet_keys keys;
+	struct pick pick = pick_alone(m, limits, judge);
 
-	packet_burst_keys(&m, 1, limits, judge, &keys);
-	if (keys.n4 + keys.n6 + keys.n_slow != 1)
+	if (pick.n != 1 || !is_same_in_crowd(m, limits, judge))
 		return false;
-	if (keys.n_slow == 1)
+	if (pick.version == 0)
 		return true;
 	if (info->reason != REASON_NONE || info->has_opaque || info->has_source_route ||
 		info->n_addresses == 0)
 		return false;
-	if (keys.n4 == 1)
-		return info->n_addresses == 1 && info->addresses[0].version == 4 &&
-		       info->addresses[0].value == keys.ip4[0];
-	return info->addresses[0].version == 6 && info->addresses[0].value == keys.ip6[0] &&
+	if (pick.version == 4 && info->n_addresses != 1)
+		return false;
+	return info->addresses[0].version == pick.version &&
+	       info->addresses[0].value == pick.address &&
 	       (info->n_addresses == 1) == !info->addresses[0].carrier;
 }
 
