@@ -122,7 +122,7 @@ daemon_alarm_clear(struct daemon *d, enum alarm_kind kind)
 void
 daemon_log_totals(const struct daemon *d, const struct writer_status *last)
 {
-	struct stats_worker sum;
+	struct stats_total sum;
 	uint64_t lost;
 	unsigned int i;
 

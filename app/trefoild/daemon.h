@@ -117,7 +117,7 @@ void daemon_alarm(struct daemon *d, enum alarm_kind kind, const char *format, ..
 void daemon_alarm_clear(struct daemon *d, enum alarm_kind kind);
 
 /* Counters of all workers; frames the ports had no buffer for count as received and dropped. */
-void daemon_sum_workers(const struct daemon *d, struct stats_worker *sum);
+void daemon_sum_workers(const struct daemon *d, struct stats_total *sum);
 
 /* At the end, when nothing is under way any more: a line that shows that nothing was lost unnamed. */
 void daemon_log_totals(const struct daemon *d, const struct writer_status *last);

@@ -20,7 +20,7 @@ struct observe {
 };
 
 static void
-look_at_mirror(struct daemon *d, const struct stats_worker *total, time_t now)
+look_at_mirror(struct daemon *d, const struct stats_total *total, time_t now)
 {
 	struct observe *o = d->observe;
 	struct writer_status s = { .lost = 0 };
@@ -41,7 +41,7 @@ static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct daemon *d = arg;
-	struct stats_worker total;
+	struct stats_total total;
 	time_t now = time(NULL);
 
 	daemon_sum_workers(d, &total);
@@ -55,7 +55,7 @@ on_event(void *context, const struct daemon_event *event)
 {
 	struct daemon *d = context;
 	const struct generation *g = publisher_get(d->publisher);
-	struct stats_worker total;
+	struct stats_total total;
 
 	watch_add(d->watch, event);
 	daemon_sum_workers(d, &total);

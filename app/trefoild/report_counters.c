@@ -24,21 +24,21 @@ count_json(const struct tally_count *count)
 }
 
 void
-daemon_sum_workers(const struct daemon *d, struct stats_worker *sum)
+daemon_sum_workers(const struct daemon *d, struct stats_total *sum)
 {
 	uint64_t missed = wires_missed(&d->wires);
 	unsigned int i;
 
 	memset(sum, 0, sizeof(*sum));
 	for (i = 0; i < d->n_workers; i++)
-		stats_worker_sum(sum, &d->workers[i].stats);
+		stats_total_add(sum, &d->workers[i].stats);
 	sum->rx.packets += missed;
 	sum->dropped.packets += missed;
 	sum->reason[REASON_NO_MBUF][1].packets += missed;
 }
 
 static json_t *
-reasons_json(const struct stats_worker *sum)
+reasons_json(const struct stats_total *sum)
 {
 	json_t *o = json_object();
 	unsigned int i;
@@ -58,7 +58,7 @@ reasons_json(const struct stats_worker *sum)
 }
 
 static json_t *
-shadow_json(const struct stats_worker *sum)
+shadow_json(const struct stats_total *sum)
 {
 	json_t *o = json_object();
 	unsigned int i;
@@ -220,9 +220,9 @@ workers_json(const struct daemon *d)
 	unsigned int i;
 
 	for (i = 0; i < d->n_workers; i++) {
-		struct stats_worker s = { .n_bursts = 0 };
+		struct stats_total s = { .rx = { 0, 0 } };
 
-		stats_worker_sum(&s, &d->workers[i].stats);
+		stats_total_add(&s, &d->workers[i].stats);
 		snprintf(key, sizeof(key), "core %u", d->settings->cores[i]);
 		worker = json_pack("{s:o, s:o, s:o, s:o}", "rx", pair_json(&s.rx), "forwarded",
 			pair_json(&s.forwarded), "dropped", pair_json(&s.dropped), "mirrored",
@@ -237,7 +237,7 @@ workers_json(const struct daemon *d)
 static json_t *
 base_json(struct daemon *d, const struct tally *t)
 {
-	struct stats_worker sum;
+	struct stats_total sum;
 	json_t *status = report_status(d), *o;
 
 	daemon_sum_workers(d, &sum);

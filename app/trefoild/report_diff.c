@@ -21,7 +21,7 @@ int
 comparison_init(struct comparison *c, struct daemon *d, const struct generation *before,
 	const struct generation *after)
 {
-	struct stats_worker total;
+	struct stats_total total;
 
 	*c = (struct comparison){ .before = before, .after = after };
 	daemon_sum_workers(d, &total);

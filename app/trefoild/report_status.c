@@ -117,7 +117,7 @@ workers_json(const struct daemon *d)
 
 		worker =
 			json_pack("{s:I, s:I, s:b, s:I}", "core", (json_int_t)d->settings->cores[i],
-				"rx_packets", (json_int_t)stats_read(&w->stats.rx).packets, "alive",
+				"rx_packets", (json_int_t)stats_of(&w->stats).rx.packets, "alive",
 				(int)(__atomic_load_n(&w->load.n_loops, __ATOMIC_RELAXED) > 0 &&
 					watchdog_still_ms(d, i) < WATCHDOG_ALARM_MS),
 				"still_ms", (json_int_t)watchdog_still_ms(d, i));

@@ -63,7 +63,7 @@ sum_classes(const struct generation *g)
 }
 
 static void
-sum_reasons(const struct stats_worker *total, struct diff_traffic reasons[REASON_N])
+sum_reasons(const struct stats_total *total, struct diff_traffic reasons[REASON_N])
 {
 	unsigned int i;
 
@@ -77,7 +77,7 @@ sum_reasons(const struct stats_worker *total, struct diff_traffic reasons[REASON
 
 void
 traffic_tick(
-	struct traffic *t, const struct generation *g, const struct stats_worker *total, time_t now)
+	struct traffic *t, const struct generation *g, const struct stats_total *total, time_t now)
 {
 	uint32_t number = g != NULL ? g->number : 0;
 	struct snapshot *due = NULL;
@@ -113,7 +113,7 @@ subtract(struct diff_traffic *from, const struct diff_traffic *before)
 }
 
 int
-traffic_read(const struct traffic *t, const struct generation *g, const struct stats_worker *total,
+traffic_read(const struct traffic *t, const struct generation *g, const struct stats_total *total,
 	time_t now, struct traffic_window *out)
 {
 	bool is_known = t->generation == g->number && t->of == g;

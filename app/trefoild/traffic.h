@@ -22,8 +22,8 @@ void traffic_free(struct traffic *t); /* NULL allowed */
 
 /* To be called at least once a minute, and at once when another generation begins to judge: take a
  * snapshot when one is due. `g` NULL = none runs. `total` is the sum over all workers. */
-void traffic_tick(struct traffic *t, const struct generation *g, const struct stats_worker *total,
-	time_t now);
+void traffic_tick(
+	struct traffic *t, const struct generation *g, const struct stats_total *total, time_t now);
 
 struct traffic_window {
 	uint32_t seconds;                      /* it covers */
@@ -33,4 +33,4 @@ struct traffic_window {
 
 /* What `g`, the running generation, judged in the window. Returns 0 or -ENOMEM. */
 int traffic_read(const struct traffic *t, const struct generation *g,
-	const struct stats_worker *total, time_t now, struct traffic_window *out);
+	const struct stats_total *total, time_t now, struct traffic_window *out);

@@ -231,7 +231,7 @@ refuse_all(struct worker *w, struct burst *b)
 		b->verdicts.answer[i] =
 			ruleset_answer(CLASSIFY_ANSWER_NO_CLASS, REASON_NO_POLICY, VERDICT_DROP);
 	rte_pktmbuf_free_bulk(b->pkts, b->n);
-	account_burst(&w->stats, &w->account, &none, &nobody, b->verdicts.answer, b->lengths, b->n);
+	account_burst(&w->stats, &none, &nobody, b->verdicts.answer, b->lengths, b->n);
 }
 
 /* A candidate's say, which is only counted. */
@@ -260,7 +260,7 @@ judge(struct worker *w, const struct worker_queue *q, struct burst *b, uint64_t 
 	classify_burst_answers(g->on_node[w->node], q->direction, b->pkts, b->n, &b->verdicts);
 	if (unlikely(w->shadow != NULL && shadow_get(w->shadow) != NULL))
 		judge_candidate(w, q, b);
-	account_prefetch(c, pairs, b->verdicts.answer, b->n);
+	account_prefetch(pairs, b->verdicts.answer, b->n);
 	for (i = 0; i < b->n; i++)
 		any |= b->verdicts.answer[i];
 	if ((any & CLASSIFY_ODD) != 0)
@@ -270,7 +270,7 @@ judge(struct worker *w, const struct worker_queue *q, struct burst *b, uint64_t 
 	if (unlikely(g->policy->mode == POLICY_SHADOW))
 		count_shadow(w, b);
 	forward(q, b, flags);
-	account_burst(&w->stats, &w->account, c, pairs, b->verdicts.answer, b->lengths, b->n);
+	account_burst(&w->stats, c, pairs, b->verdicts.answer, b->lengths, b->n);
 }
 
 void

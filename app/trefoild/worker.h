@@ -36,7 +36,6 @@ struct worker_queue {
 struct worker {
 	/* Written by the worker, each on cache lines of its own. */
 	struct stats_worker stats;
-	struct account account; /* private */
 	struct worker_load load;
 	struct idle idle; /* safe_cycles by the control thread */
 	/* Only read while it runs. */

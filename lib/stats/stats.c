@@ -42,19 +42,46 @@ stats_class_fini(struct stats_class *c)
 	*c = (struct stats_class){ .all = NULL };
 }
 
+static void
+add_pair(struct stats_pair *sum, const struct stats_pair *pair)
+{
+	sum->packets += pair->packets;
+	sum->bytes += pair->bytes;
+}
+
+/* Read once, so that the parts and their sums agree. */
+static void
+add_reason(struct stats_total *total, const struct stats_worker *worker, unsigned int reason)
+{
+	struct stats_pair dropped = stats_read(&worker->fate[reason]),
+			  forwarded = stats_read(&worker->fate[STATS_FORWARDED | reason]);
+
+	add_pair(&total->reason[reason][0], &forwarded);
+	add_pair(&total->reason[reason][1], &dropped);
+	add_pair(&total->forwarded, &forwarded);
+	add_pair(&total->dropped, &dropped);
+	add_pair(&total->rx, &forwarded);
+	add_pair(&total->rx, &dropped);
+}
+
 void
-stats_worker_sum(struct stats_worker *sum, const struct stats_worker *worker)
+stats_total_add(struct stats_total *total, const struct stats_worker *worker)
 {
 	unsigned int i;
 
-	stats_sum(&sum->rx, &worker->rx);
-	stats_sum(&sum->forwarded, &worker->forwarded);
-	stats_sum(&sum->dropped, &worker->dropped);
-	stats_sum(&sum->mirrored, &worker->mirrored);
-	stats_sum(&sum->mirror_lost, &worker->mirror_lost);
 	for (i = 0; i < REASON_N; i++) {
-		stats_sum(&sum->reason[i][0], &worker->reason[i][0]);
-		stats_sum(&sum->reason[i][1], &worker->reason[i][1]);
-		stats_sum(&sum->shadow[i], &worker->shadow[i]);
+		add_reason(total, worker, i);
+		stats_sum(&total->shadow[i], &worker->shadow[i]);
 	}
+	stats_sum(&total->mirrored, &worker->mirrored);
+	stats_sum(&total->mirror_lost, &worker->mirror_lost);
+}
+
+struct stats_total
+stats_of(const struct stats_worker *worker)
+{
+	struct stats_total total = { .rx = { 0, 0 } };
+
+	stats_total_add(&total, worker);
+	return total;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * stats: counters of one worker. Each is written by its worker only and may be read by anybody;
- * sums are the reader's. Conservation: rx = forwarded + sum of drops by reason.
+ * sums are the reader's. A frame is counted once, by its fate, so that what was received is what was
+ * forwarded and what was dropped, whenever one looks.
  *
  * Threads: single writer per struct; readers see each 64-bit counter whole (relaxed).
  */
@@ -10,6 +11,7 @@
 #include "base/reason.h"
 #include "base/verdict.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,15 +21,29 @@ struct stats_pair {
 	uint64_t packets, bytes;
 };
 
+/* A frame's fate: its reason, and whether it was forwarded above it. */
+#define STATS_REASON_BITS 6
+#define STATS_FORWARDED   (1u << STATS_REASON_BITS)
+#define STATS_FATES       (2 * STATS_FORWARDED)
+
+static_assert(REASON_N <= STATS_FORWARDED, "reasons fit");
+
 /* Of one worker, for the life of the process. */
 struct stats_worker {
-	struct stats_pair rx, forwarded, dropped, mirrored;
-	struct stats_pair reason[REASON_N][2]; /* [reason][0 = forwarded, 1 = dropped] */
+	struct stats_pair fate[STATS_FATES];
 	struct stats_pair
-		shadow[REASON_N];      /* mode = shadow: what would have been dropped, by reason */
+		shadow[REASON_N]; /* mode = shadow: what would have been dropped, by reason */
+	struct stats_pair mirrored;
 	struct stats_pair mirror_lost; /* copies the ring had no room for */
 	uint64_t n_bursts;
 } __attribute__((aligned(STATS_CACHE_LINE)));
+
+/* What the counters of workers come to. */
+struct stats_total {
+	struct stats_pair rx, forwarded, dropped, mirrored, mirror_lost;
+	struct stats_pair reason[REASON_N][2]; /* [reason][0 = forwarded, 1 = dropped] */
+	struct stats_pair shadow[REASON_N];
+};
 
 /* Of one worker under one ruleset, by class of the deciding address: written per packet. Item
  * n_classes of each array is for frames without a class, and is not read. */
@@ -72,5 +88,7 @@ stats_sum(struct stats_pair *sum, const struct stats_pair *pair)
 int stats_class_init(struct stats_class *c, uint32_t n_classes);
 void stats_class_fini(struct stats_class *c);
 
-/* `*sum` += `*worker`, field by field. `sum` belongs to the caller. */
-void stats_worker_sum(struct stats_worker *sum, const struct stats_worker *worker);
+/* `*total` += `*worker`. `total` belongs to the caller. */
+void stats_total_add(struct stats_total *total, const struct stats_worker *worker);
+
+struct stats_total stats_of(const struct stats_worker *worker);

@@ -115,7 +115,7 @@ static double
 run(struct setup *s, unsigned int n_seconds, bool has_swaps)
 {
 	uint64_t hz = rte_get_tsc_hz(), begin = rte_rdtsc();
-	uint64_t before = stats_read(&s->worker.stats.rx).packets;
+	uint64_t before = stats_of(&s->worker.stats).rx.packets;
 	unsigned int i;
 
 	for (i = 1; i <= n_seconds; i++) {
@@ -125,7 +125,7 @@ run(struct setup *s, unsigned int n_seconds, bool has_swaps)
 		sleep_until(begin + i * hz);
 		reclaim(s->publisher);
 	}
-	return (double)(stats_read(&s->worker.stats.rx).packets - before) /
+	return (double)(stats_of(&s->worker.stats).rx.packets - before) /
 	       ((double)(rte_rdtsc() - begin) / (double)hz) / 1e6;
 }
 
@@ -154,11 +154,10 @@ print_histogram(const struct hitless *h)
 static uint64_t
 count_lost(const struct setup *s)
 {
-	const struct stats_worker *c = &s->worker.stats;
+	struct stats_total total = stats_of(&s->worker.stats);
 
-	return s->hitless.n_lost + c->reason[REASON_TX_FULL][1].packets +
-	       c->reason[REASON_NO_POLICY][1].packets + c->reason[REASON_NO_MBUF][1].packets +
-	       c->rx.packets - c->forwarded.packets - c->dropped.packets;
+	return s->hitless.n_lost + total.reason[REASON_TX_FULL][1].packets +
+	       total.reason[REASON_NO_POLICY][1].packets + total.reason[REASON_NO_MBUF][1].packets;
 }
 
 struct rounds {

@@ -143,13 +143,13 @@ offer(struct setup *s, struct result *r, unsigned int n)
 static void
 settle(struct setup *s, struct result *r)
 {
-	const struct stats_worker *c = &s->worker.stats;
-	uint64_t n = r->n_offered - r->n_refused, n_forwarded;
+	struct stats_total total;
+	uint64_t n = r->n_offered - r->n_refused;
 
 	do {
 		take_back(s, r);
-		n_forwarded = stats_read(&c->forwarded).packets;
-	} while (n_forwarded + stats_read(&c->dropped).packets < n || r->n_out < n_forwarded);
+		total = stats_of(&s->worker.stats);
+	} while (total.rx.packets < n || r->n_out < total.forwarded.packets);
 }
 
 /* For a while, at `mpps`, not in larger lumps than a queue takes. Returns the seconds it took. */
@@ -179,11 +179,10 @@ difference(uint64_t a, uint64_t b)
 static uint64_t
 count_faults(const struct setup *s, const struct result *r)
 {
-	const struct stats_worker *c = &s->worker.stats;
+	struct stats_total total = stats_of(&s->worker.stats);
 
-	return r->n_wrong + difference(r->n_offered - r->n_refused, c->rx.packets) +
-	       difference(c->rx.packets, c->forwarded.packets + c->dropped.packets) +
-	       c->reason[REASON_TX_FULL][1].packets + c->reason[REASON_NO_MBUF][1].packets +
+	return r->n_wrong + difference(r->n_offered - r->n_refused, total.rx.packets) +
+	       total.reason[REASON_TX_FULL][1].packets + total.reason[REASON_NO_MBUF][1].packets +
 	       difference(r->n_wanted, r->n_out);
 }
 

@@ -59,7 +59,6 @@ struct path {
 	struct reference reference;
 	ruleset_answer_t *answer_of_class; /* the reference's attributes */
 	struct stats_worker stats;
-	struct account account;
 	struct stats_class counters;
 	struct mirror_ring *mirror;
 	struct rte_ring *rings[N_CELLS];
@@ -143,7 +142,7 @@ handle(struct rte_mbuf **pkts, unsigned int n, struct rte_ring *ring, bool is_re
 		judge_by_reference(pkts, n, &answers);
 	else
 		classify_burst_answers(path.rules.ruleset, CLASSIFY_OUTBOUND, pkts, n, &answers);
-	account_prefetch(&path.counters, path.counters.all, answers.answer, n);
+	account_prefetch(path.counters.all, answers.answer, n);
 	for (i = 0; i < n; i++) {
 		unsigned int is_pass = (answers.answer[i] & RULESET_FORWARD) != 0;
 
@@ -156,8 +155,7 @@ handle(struct rte_mbuf **pkts, unsigned int n, struct rte_ring *ring, bool is_re
 		mirror_marked(pkts, &answers, lengths, n);
 	rte_ring_sp_enqueue_burst(ring, (void **)pass, n_pass, NULL);
 	rte_ring_sp_enqueue_burst(ring, (void **)drop, n_drop, NULL);
-	account_burst(&path.stats, &path.account, &path.counters, path.counters.all, answers.answer,
-		lengths, n);
+	account_burst(&path.stats, &path.counters, path.counters.all, answers.answer, lengths, n);
 }
 
 static inline __attribute__((always_inline)) double

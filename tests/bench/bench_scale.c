@@ -212,12 +212,12 @@ measure(struct setup *s, const struct load *load)
 static bool
 is_everything_forwarded(const struct setup *s)
 {
-	struct stats_worker sum = { .n_bursts = 0 };
+	struct stats_total sum = { .rx = { 0, 0 } };
 
-	stats_worker_sum(&sum, &s->shared.workers[0].stats);
-	stats_worker_sum(&sum, &s->shared.workers[1].stats);
-	stats_worker_sum(&sum, &s->own[0].workers[0].stats);
-	stats_worker_sum(&sum, &s->own[1].workers[0].stats);
+	stats_total_add(&sum, &s->shared.workers[0].stats);
+	stats_total_add(&sum, &s->shared.workers[1].stats);
+	stats_total_add(&sum, &s->own[0].workers[0].stats);
+	stats_total_add(&sum, &s->own[1].workers[0].stats);
 	return sum.rx.packets == sum.forwarded.packets && sum.rx.packets > 0;
 }
 

@@ -152,7 +152,7 @@ static uint64_t
 forward_by(struct fixture *f, unsigned int id)
 {
 	struct worker *w = &f->workers[id];
-	uint64_t before = stats_read(&w->stats.forwarded).packets;
+	uint64_t before = stats_of(&w->stats).forwarded.packets;
 	struct rte_mbuf *pkts[4];
 	void *out;
 	uint8_t i;
@@ -162,7 +162,7 @@ forward_by(struct fixture *f, unsigned int id)
 	worker_process(w, &w->queues[0], pkts, 4);
 	while (rte_ring_dequeue(rig.out[id], &out) == 0)
 		rte_pktmbuf_free(out);
-	return stats_read(&w->stats.forwarded).packets - before;
+	return stats_of(&w->stats).forwarded.packets - before;
 }
 
 static void
@@ -258,7 +258,7 @@ static bool
 frame_leaves(struct fixture *f, unsigned int id)
 {
 	const struct stats_worker *c = &f->workers[id].stats;
-	uint64_t before = stats_read(&c->dropped).packets;
+	uint64_t before = stats_of(c).dropped.packets;
 	void *out;
 
 	CU_ASSERT_EQUAL_FATAL(rte_ring_enqueue(rig.in[id], make_frame(f, 3)), 0);
@@ -267,7 +267,7 @@ frame_leaves(struct fixture *f, unsigned int id)
 			rte_pktmbuf_free(out);
 			return true;
 		}
-		if (stats_read(&c->dropped).packets != before)
+		if (stats_of(c).dropped.packets != before)
 			return false;
 	}
 }

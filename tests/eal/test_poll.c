@@ -116,7 +116,7 @@ take_out(void)
 static uint64_t
 n_received(const struct fixture *f)
 {
-	return stats_read(&f->worker.stats.rx).packets;
+	return stats_of(&f->worker.stats).rx.packets;
 }
 
 static double
@@ -350,7 +350,7 @@ run_idle_mode(enum settings_idle mode, const char *name)
 	n_out += take_out();
 	CU_ASSERT_EQUAL(n_out, n_wanted);
 	CU_ASSERT_EQUAL(n_received(&f), n_in);
-	CU_ASSERT_EQUAL(f.worker.stats.reason[REASON_TX_FULL][1].packets, 0);
+	CU_ASSERT_EQUAL(stats_of(&f.worker.stats).reason[REASON_TX_FULL][1].packets, 0);
 	CU_ASSERT((f.worker.load.n_waits > 0) == (mode != SETTINGS_IDLE_POLL));
 	printf("\n    idle = %s: %u frames, none lost; %.0f %% of a core while nothing came, "
 	       "%llu waits, %llu late",
@@ -478,10 +478,10 @@ test_overload_is_lost_in_front_of_the_worker_only(void)
 	CU_ASSERT(o.n_refused >= N_REFUSED && o.n_accepted >= N_REFUSED / 4);
 	CU_ASSERT_EQUAL(o.n_offered, o.n_refused + o.n_accepted);
 	CU_ASSERT_EQUAL(o.n_out, o.n_wanted); /* everything approved that it took, nothing else */
-	CU_ASSERT_EQUAL(f.worker.stats.rx.packets, o.n_accepted);
-	CU_ASSERT_EQUAL(f.worker.stats.forwarded.packets, o.n_wanted);
-	CU_ASSERT_EQUAL(f.worker.stats.dropped.packets, o.n_accepted - o.n_wanted);
-	CU_ASSERT_EQUAL(f.worker.stats.reason[REASON_TX_FULL][1].packets, 0);
+	CU_ASSERT_EQUAL(stats_of(&f.worker.stats).rx.packets, o.n_accepted);
+	CU_ASSERT_EQUAL(stats_of(&f.worker.stats).forwarded.packets, o.n_wanted);
+	CU_ASSERT_EQUAL(stats_of(&f.worker.stats).dropped.packets, o.n_accepted - o.n_wanted);
+	CU_ASSERT_EQUAL(stats_of(&f.worker.stats).reason[REASON_TX_FULL][1].packets, 0);
 	load_rate(&(struct load_point){ 0 }, &p, &r);
 	printf("\n    offered %llu, lost in front %llu, forwarded %llu; %.0f cycles a frame, "
 	       "bursts of "

@@ -69,7 +69,7 @@ count(struct generation *g, uint32_t ip, uint64_t packets)
 static uint64_t
 packets_of(const struct traffic *t, const struct generation *g, time_t now, uint32_t *seconds)
 {
-	struct stats_worker total = { .n_bursts = 0 };
+	struct stats_total total = { .rx = { 0, 0 } };
 	struct traffic_window w;
 	uint64_t packets;
 
@@ -83,7 +83,7 @@ packets_of(const struct traffic *t, const struct generation *g, time_t now, uint
 static void
 test_the_window_slides(void)
 {
-	struct stats_worker total = { .n_bursts = 0 };
+	struct stats_total total = { .rx = { 0, 0 } };
 	struct traffic *t = traffic_new();
 	struct generation *g;
 	uint32_t seconds;
@@ -113,7 +113,7 @@ test_the_window_slides(void)
 static void
 test_reasons_have_the_same_window(void)
 {
-	struct stats_worker total = { .n_bursts = 0 };
+	struct stats_total total = { .rx = { 0, 0 } };
 	struct traffic *t = traffic_new();
 	struct traffic_window w;
 	struct generation *g;
@@ -144,7 +144,7 @@ radius(const struct comparison *c, double traffic_percent, double space_percent,
 static void
 test_blast_radius(void)
 {
-	struct stats_worker total = { .n_bursts = 0 };
+	struct stats_total total = { .rx = { 0, 0 } };
 	struct traffic *t = traffic_new();
 	struct generation *before, *after;
 	struct comparison c;

@@ -197,21 +197,16 @@ make_frame(uint8_t a, uint32_t serial)
 	return m;
 }
 
+/* Every one of `n` frames is counted, with its bytes, as forwarded or as dropped. */
 static void
-check_conservation(const struct fixture *f)
+check_conservation(const struct fixture *f, unsigned int n)
 {
-	const struct stats_worker *s = &f->worker.stats;
-	uint64_t forwarded = 0, dropped = 0;
-	unsigned int i;
+	struct stats_total total = stats_of(&f->worker.stats);
 
-	for (i = 0; i < REASON_N; i++) {
-		forwarded += s->reason[i][0].packets;
-		dropped += s->reason[i][1].packets;
-	}
-	CU_ASSERT_EQUAL(s->rx.packets, s->forwarded.packets + s->dropped.packets);
-	CU_ASSERT_EQUAL(s->rx.bytes, s->forwarded.bytes + s->dropped.bytes);
-	CU_ASSERT_EQUAL(s->forwarded.packets, forwarded);
-	CU_ASSERT_EQUAL(s->dropped.packets, dropped);
+	CU_ASSERT_EQUAL(total.rx.packets, n);
+	CU_ASSERT_EQUAL(total.rx.bytes, n * FRAME_SIZE);
+	CU_ASSERT_EQUAL(total.forwarded.packets + total.dropped.packets, n);
+	CU_ASSERT_EQUAL(total.forwarded.bytes + total.dropped.bytes, n * FRAME_SIZE);
 }
 
 static void
@@ -236,11 +231,11 @@ test_approved_frames_leave_as_they_came(void)
 	CU_ASSERT_EQUAL(memcmp(rte_pktmbuf_mtod(out[2], void *), want[3], FRAME_SIZE), 0);
 	CU_ASSERT_EQUAL(memcmp(rte_pktmbuf_mtod(out[3], void *), want[5], FRAME_SIZE), 0);
 	rte_pktmbuf_free_bulk(out, n);
-	check_conservation(&f);
-	CU_ASSERT_EQUAL(f.worker.stats.reason[REASON_APPROVED_COUNTRY][0].packets, 3);
-	CU_ASSERT_EQUAL(f.worker.stats.reason[REASON_COUNTRY][0].packets, 1);
-	CU_ASSERT_EQUAL(f.worker.stats.reason[REASON_COUNTRY][1].packets, 1);
-	CU_ASSERT_EQUAL(f.worker.stats.reason[REASON_UNKNOWN][1].packets, 1);
+	check_conservation(&f, 6);
+	CU_ASSERT_EQUAL(stats_of(&f.worker.stats).reason[REASON_APPROVED_COUNTRY][0].packets, 3);
+	CU_ASSERT_EQUAL(stats_of(&f.worker.stats).reason[REASON_COUNTRY][0].packets, 1);
+	CU_ASSERT_EQUAL(stats_of(&f.worker.stats).reason[REASON_COUNTRY][1].packets, 1);
+	CU_ASSERT_EQUAL(stats_of(&f.worker.stats).reason[REASON_UNKNOWN][1].packets, 1);
 	CU_ASSERT_EQUAL(f.worker.stats.mirrored.packets, 3);
 	fixture_fini(&f);
 }
@@ -254,18 +249,18 @@ test_no_policy_and_no_link_drop_everything_by_name(void)
 	fixture_init(&f, NULL);
 	pkts[0] = make_frame(2, 0);
 	worker_process(&f.worker, &f.queue, pkts, 1);
-	CU_ASSERT_EQUAL(f.worker.stats.reason[REASON_NO_POLICY][1].packets, 1);
-	check_conservation(&f);
+	CU_ASSERT_EQUAL(stats_of(&f.worker.stats).reason[REASON_NO_POLICY][1].packets, 1);
+	check_conservation(&f, 1);
 	fixture_fini(&f);
 	fixture_init(&f, POLICY);
 	f.link_up = false;
 	pkts[0] = make_frame(2, 0);
 	pkts[1] = make_frame(1, 0);
 	worker_process(&f.worker, &f.queue, pkts, 2);
-	CU_ASSERT_EQUAL(f.worker.stats.reason[REASON_LINK_DOWN][1].packets, 1);
-	CU_ASSERT_EQUAL(f.worker.stats.reason[REASON_COUNTRY][1].packets, 1);
+	CU_ASSERT_EQUAL(stats_of(&f.worker.stats).reason[REASON_LINK_DOWN][1].packets, 1);
+	CU_ASSERT_EQUAL(stats_of(&f.worker.stats).reason[REASON_COUNTRY][1].packets, 1);
 	CU_ASSERT_EQUAL(rte_ring_count(rig.out_tx), 0);
-	check_conservation(&f);
+	check_conservation(&f, 2);
 	fixture_fini(&f);
 }
 
@@ -288,8 +283,8 @@ test_a_tag_the_port_took_off_is_put_back(void)
 	CU_ASSERT_EQUAL(rte_pktmbuf_pkt_len(out[0]), FRAME_SIZE + 4);
 	CU_ASSERT_EQUAL(memcmp(rte_pktmbuf_mtod_offset(out[0], void *, 12), tag, sizeof(tag)), 0);
 	rte_pktmbuf_free_bulk(out, 1);
-	CU_ASSERT_EQUAL(f.worker.stats.reason[REASON_NO_MBUF][1].packets, 1);
-	check_conservation(&f);
+	CU_ASSERT_EQUAL(stats_of(&f.worker.stats).reason[REASON_NO_MBUF][1].packets, 1);
+	check_conservation(&f, 2);
 	fixture_fini(&f);
 }
 
@@ -309,9 +304,10 @@ test_full_transmit_queue_is_counted_not_leaked(void)
 	n = rte_ring_dequeue_burst(rig.out_tx, (void **)out, RING_SIZE, NULL);
 	rte_pktmbuf_free_bulk(out, n);
 	CU_ASSERT_EQUAL(n, RING_SIZE - 1);
-	CU_ASSERT_EQUAL(f.worker.stats.forwarded.packets, n);
-	CU_ASSERT_EQUAL(f.worker.stats.reason[REASON_TX_FULL][1].packets, 4 * WORKER_BURST - n);
-	check_conservation(&f);
+	CU_ASSERT_EQUAL(stats_of(&f.worker.stats).forwarded.packets, n);
+	CU_ASSERT_EQUAL(
+		stats_of(&f.worker.stats).reason[REASON_TX_FULL][1].packets, 4 * WORKER_BURST - n);
+	check_conservation(&f, 4 * WORKER_BURST);
 	fixture_fini(&f);
 }
 
@@ -328,11 +324,11 @@ test_shadow_mode_forwards_and_counts_what_it_would_drop(void)
 	worker_process(&f.worker, &f.queue, pkts, 2);
 	CU_ASSERT_EQUAL(rte_ring_dequeue_burst(rig.out_tx, (void **)out, 2, NULL), 2);
 	rte_pktmbuf_free_bulk(out, 2);
-	CU_ASSERT_EQUAL(f.worker.stats.reason[REASON_SHADOW][0].packets, 1);
+	CU_ASSERT_EQUAL(stats_of(&f.worker.stats).reason[REASON_SHADOW][0].packets, 1);
 	CU_ASSERT_EQUAL(f.worker.stats.shadow[REASON_COUNTRY].packets, 1);
 	CU_ASSERT_EQUAL(f.worker.stats.mirrored.packets, 1);
-	CU_ASSERT_EQUAL(f.worker.stats.dropped.packets, 0);
-	check_conservation(&f);
+	CU_ASSERT_EQUAL(stats_of(&f.worker.stats).dropped.packets, 0);
+	check_conservation(&f, 2);
 	fixture_fini(&f);
 }
 
@@ -405,7 +401,7 @@ pass_as_writer(struct publisher *p)
 static bool
 frame_leaves(struct fixture *f, uint8_t to, uint32_t serial)
 {
-	uint64_t before = stats_read(&f->worker.stats.dropped).packets;
+	uint64_t before = stats_of(&f->worker.stats).dropped.packets;
 	struct rte_mbuf *m = make_frame(to, serial);
 	void *out;
 
@@ -415,7 +411,7 @@ frame_leaves(struct fixture *f, uint8_t to, uint32_t serial)
 			rte_pktmbuf_free(out);
 			return true;
 		}
-		if (stats_read(&f->worker.stats.dropped).packets != before)
+		if (stats_of(&f->worker.stats).dropped.packets != before)
 			return false;
 	}
 }
@@ -451,9 +447,9 @@ test_generations_change_under_traffic(void)
 	CU_ASSERT_EQUAL(publisher_tally(f.publisher, &tally), 0);
 	n_judged = tally.countries[('I' - 'A') * 26 + 'E' - 'A'].all.packets +
 		   tally.countries[('U' - 'A') * 26 + 'S' - 'A'].all.packets;
-	CU_ASSERT_EQUAL(n_judged, f.worker.stats.rx.packets);
+	CU_ASSERT_EQUAL(n_judged, stats_of(&f.worker.stats).rx.packets);
 	CU_ASSERT_EQUAL(n_judged, 2 * N_SWAPS);
-	check_conservation(&f);
+	check_conservation(&f, 2 * N_SWAPS);
 	tally_fini(&tally);
 	fixture_fini(&f);
 }

@@ -90,26 +90,39 @@ test_tallies_of_several_generations_add_up(void)
 }
 
 static void
-test_workers_are_summed_field_by_field(void)
+test_a_frame_counted_once_is_in_every_sum(void)
 {
-	static struct stats_worker a, sum;
+	static struct stats_worker a;
+	static struct stats_total total;
 	unsigned int i;
 
-	stats_add(&a.rx, 10, 1000);
-	stats_add(&a.forwarded, 6, 600);
-	stats_add(&a.dropped, 4, 400);
-	for (i = 0; i < REASON_N; i++)
-		stats_add(&a.reason[i][i & 1], i, i);
-	stats_worker_sum(&sum, &a);
-	stats_worker_sum(&sum, &a);
-	CU_ASSERT_EQUAL(sum.rx.packets, 20);
-	CU_ASSERT_EQUAL(sum.rx.packets, sum.forwarded.packets + sum.dropped.packets);
-	for (i = 0; i < REASON_N; i++)
-		CU_ASSERT_EQUAL(sum.reason[i][i & 1].packets, 2 * i);
+	for (i = 0; i < REASON_N; i++) {
+		stats_add(&a.fate[i], i, 10 * i);
+		stats_add(&a.fate[STATS_FORWARDED | i], 1, 100);
+		stats_add(&a.shadow[i], 2, 3);
+	}
+	stats_add(&a.mirrored, 4, 5);
+	stats_add(&a.mirror_lost, 6, 7);
+	stats_total_add(&total, &a);
+	stats_total_add(&total, &a);
+	for (i = 0; i < REASON_N; i++) {
+		CU_ASSERT_EQUAL(total.reason[i][0].packets, 2);
+		CU_ASSERT_EQUAL(total.reason[i][0].bytes, 200);
+		CU_ASSERT_EQUAL(total.reason[i][1].packets, 2 * i);
+		CU_ASSERT_EQUAL(total.reason[i][1].bytes, 20 * i);
+		CU_ASSERT_EQUAL(total.shadow[i].packets, 4);
+	}
+	CU_ASSERT_EQUAL(total.forwarded.packets, 2 * REASON_N);
+	CU_ASSERT_EQUAL(total.dropped.packets, REASON_N * (REASON_N - 1));
+	CU_ASSERT_EQUAL(total.dropped.bytes, 10 * REASON_N * (REASON_N - 1));
+	CU_ASSERT_EQUAL(total.rx.packets, 2 * REASON_N + REASON_N * (REASON_N - 1));
+	CU_ASSERT_EQUAL(total.rx.bytes, 200 * REASON_N + 10 * REASON_N * (REASON_N - 1));
+	CU_ASSERT_EQUAL(total.mirrored.bytes, 10);
+	CU_ASSERT_EQUAL(total.mirror_lost.packets, 12);
 }
 
 SUITE("stats",
 	{ "classes are summed by country asn and special",
 		test_classes_are_summed_by_country_asn_and_special },
 	{ "tallies of several generations add up", test_tallies_of_several_generations_add_up },
-	{ "workers are summed field by field", test_workers_are_summed_field_by_field })
+	{ "a frame counted once is in every sum", test_a_frame_counted_once_is_in_every_sum })
