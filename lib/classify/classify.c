@@ -347,10 +347,11 @@ classify_burst_answers(const struct ruleset *rs, enum classify_direction directi
 	if (is_inbound_pass(rs, direction))
 		plain = (struct plain){ RULESET_CLASS_MASK,
 			ruleset_answer(0, REASON_INBOUND, VERDICT_PASS) };
-	if (keys.n4 > 0)
-		classify_plain4(rs, &keys, n, plain, out);
+	/* IPv6 goes down several levels, meanwhile what IPv4 needs is on its way. */
 	if (keys.n6 > 0)
 		classify_plain6(rs, &keys, plain, out);
+	if (keys.n4 > 0)
+		classify_plain4(rs, &keys, n, plain, out);
 	for (i = 0; i < keys.n_slow; i += GROUP_MAX)
 		classify_slow(rs, direction, pkts, keys.slow + i,
 			RTE_MIN(keys.n_slow - i, GROUP_MAX), out);
