@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WORKER_BURST      32
+#define WORKER_BURST      CLASSIFY_BURST_MAX /* the more, the more cache misses overlap */
 #define WORKER_QUEUES_MAX 128
 #define WORKER_ALIGN      4096 /* a page: no two workers share one, nor its NUMA node */
 

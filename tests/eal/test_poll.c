@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RING_SIZE   64
+#define RING_SIZE   128
 #define OUT_SIZE    512
 #define N_MBUFS     2047
 #define N_GAPS      300
@@ -294,15 +294,15 @@ test_depth_is_that_of_the_fullest_queue(void)
 	fixture_init(&f);
 	before = rte_eth_fp_ops[rig.inside].rx_queue_count;
 	rte_eth_fp_ops[rig.inside].rx_queue_count = count_ring;
-	put_in(&f, 40); /* it takes 32 of them, then looks for the first time */
+	put_in(&f, WORKER_BURST + 8); /* it takes a burst of them, then looks for the first time */
 	fixture_run(&f);
-	wait_for(&f, 40);
+	wait_for(&f, WORKER_BURST + 8);
 	while (__atomic_load_n(&f.worker.load.depth_max, __ATOMIC_RELAXED) == LOAD_DEPTH_UNKNOWN)
 		;
 	fixture_stop(&f);
 	rte_eth_fp_ops[rig.inside].rx_queue_count = before;
 	take_out();
-	CU_ASSERT_EQUAL(f.worker.load.depth_max, 40 - WORKER_BURST);
+	CU_ASSERT_EQUAL(f.worker.load.depth_max, 8);
 	CU_ASSERT_EQUAL(f.worker.load.depth, 0);
 	fixture_fini(&f);
 }
