@@ -228,7 +228,8 @@ main(int argc, char **argv)
 	size_t i;
 
 	report_begin(argc, argv, "scale",
-		"one and two workers, full table, Zipf, bursts of 32, 2,048 frames in flight each",
+		"one and two workers, full table, Zipf, bursts of up to 64, 2,048 frames in flight "
+		"each",
 		N_ROUNDS);
 	if (sysconf(_SC_NPROCESSORS_ONLN) < N_WORKERS) {
 		printf("skipped: two workers need two cores\n");
