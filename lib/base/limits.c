@@ -8,6 +8,9 @@
 /* Factors are odd, so the highest bit alone stays where it is. */
 #define NOT_IN_SLOT_0 0x8000u
 
+/* With more no factor is found. */
+#define PORTS_MAX (LIMITS_SLOTS / 2)
+
 static const char *const non_ip_names[NON_IP_N] = {
 #define X(id, name, pass) [NON_IP_##id] = name,
 	NON_IPS(X)
@@ -51,7 +54,7 @@ try_factor(struct limits *limits, const uint16_t *ports, size_t n, uint16_t fact
 void
 limits_fill_slots(struct limits *limits)
 {
-	uint16_t ports[LIMITS_SLOTS];
+	uint16_t ports[PORTS_MAX];
 	unsigned int port, factor;
 	size_t n = 0;
 
@@ -59,7 +62,7 @@ limits_fill_slots(struct limits *limits)
 	for (port = 0; port < 65536; port++) {
 		if (limits->wire_port[port] == TUNNEL_PORT_NONE)
 			continue;
-		if (n == LIMITS_SLOTS || port == 0)
+		if (n == PORTS_MAX || port == 0)
 			return;
 		ports[n++] = (uint16_t)port;
 	}

@@ -27,7 +27,7 @@ struct packet_keys {
 };
 
 /* HOT: sort pkts[0..n) into `keys`; n <= PACKET_BURST_MAX. Each frame lands in exactly one of the
- * three lists, each in any order. IPv6 addresses may still turn out to be carriers: the look-up tells.
- * Cannot fail. */
+ * three lists; IPv4's is in the order of the burst, the others in any. IPv6 addresses may still turn
+ * out to be carriers: the look-up tells. Cannot fail. */
 void packet_burst_keys(struct rte_mbuf *const *pkts, unsigned int n, const struct limits *limits,
 	enum packet_judge judge, struct packet_keys *keys);

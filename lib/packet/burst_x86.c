@@ -104,6 +104,7 @@ no_tunnels(const struct limits *limits, __m512i ports)
 		_mm512_loadu_si512(limits->slots), slot, _mm512_loadu_si512(limits->slots + 32));
 	__m512i differ = _mm512_xor_si512(ports, found);
 
+	static_assert(LIMITS_SLOTS == 64, "two registers");
 	differ = _mm512_min_epu16(differ, _mm512_set1_epi16(1));
 	return _mm512_cmpeq_epi32_mask(differ, _mm512_set1_epi16(1));
 }
@@ -297,7 +298,7 @@ pick6(const struct packet_pick *p, struct frames *f, struct packet_keys *keys)
 	}
 }
 
-/* Lists plain IPv4, and in `rest` all others. */
+/* Lists plain IPv4, and all others: in `rest`, or a group without any IPv4 at once. */
 AVX512_INLINE void
 pick4(const struct packet_pick *p, struct frames *f, struct packet_keys *keys, struct frames *rest)
 {
@@ -346,7 +347,7 @@ pick4(const struct packet_pick *p, struct frames *f, struct packet_keys *keys, s
 static inline bool
 begin(const struct packet_pick *p, struct frames *f)
 {
-	uint32_t segments = 0, is_short = 0;
+	uint32_t is_chained = 0, is_short = 0;
 	uint64_t flags = 0;
 	unsigned int i;
 
@@ -358,11 +359,11 @@ begin(const struct packet_pick *p, struct frames *f)
 		f->ip[i] = frame + PACKET_ETHER_SIZE;
 		f->room[i] = (uint16_t)(m->data_len - PACKET_ETHER_SIZE);
 		is_short |= (m->data_len - PACKET_PLAIN_MIN) >> 31;
-		segments |= m->nb_segs;
+		is_chained |= m->nb_segs ^ 1u;
 		flags |= m->ol_flags;
 	}
 	f->n = i;
-	return segments == 1 && is_short == 0 && (flags & PACKET_STRIPPED_TAGS) == 0;
+	return is_chained == 0 && is_short == 0 && (flags & PACKET_STRIPPED_TAGS) == 0;
 }
 
 AVX512 void
