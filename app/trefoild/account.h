@@ -25,8 +25,8 @@ account_index(const struct stats_class *c, ruleset_answer_t answer)
 	return class < c->n_classes ? class : c->n_classes;
 }
 
-/* HOT: fetch the counters that account_burst() will write. `pairs` is an array of `c`. Where no address
- * decided, what is fetched is nothing's, which does no harm. */
+/* HOT: fetch the counters that account_burst() will write. Where no address decided, what is
+ * fetched is nothing's, which does no harm. */
 static inline void
 account_prefetch(const struct stats_pair *pairs, const ruleset_answer_t *answers, unsigned int n)
 {
@@ -48,5 +48,4 @@ account_burst(struct stats_worker *s, const struct stats_class *c, struct stats_
 		stats_add(&s->fate[answers[i] >> RULESET_REASON_SHIFT & (STATS_FATES - 1)], 1,
 			lengths[i]);
 	}
-	__atomic_store_n(&s->n_bursts, s->n_bursts + 1, __ATOMIC_RELAXED);
 }

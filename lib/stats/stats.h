@@ -35,7 +35,6 @@ struct stats_worker {
 		shadow[REASON_N]; /* mode = shadow: what would have been dropped, by reason */
 	struct stats_pair mirrored;
 	struct stats_pair mirror_lost; /* copies the ring had no room for */
-	uint64_t n_bursts;
 } __attribute__((aligned(STATS_CACHE_LINE)));
 
 /* What the counters of workers come to. */
