@@ -15,7 +15,7 @@
 
 #define N_WORKERS 2
 #define N_SWAPS   60
-#define BURST     32
+#define BURST     CLASSIFY_BURST_MAX
 
 static struct geo_ref geo;
 static struct rte_rcu_qsbr *qsbr;

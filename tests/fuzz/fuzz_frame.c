@@ -22,7 +22,7 @@
 #define N_CIRCUMSTANCES 8
 #define N_SEGMENTS      5
 #define N_LINKS         5
-#define N_CROWD         21
+#define N_CROWD         CLASSIFY_BURST_MAX
 #define PADDING_MAX     64
 #define LENGTHS_ONE_IN  4 /* mutations that end with a length field */
 

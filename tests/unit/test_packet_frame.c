@@ -18,7 +18,7 @@
 #define RESULT_MAX     8192u
 #define N_OPEN_MAX     16u
 #define MUTATE_SECONDS 2 /* per call, on a slow machine */
-#define N_CROWD        37u
+#define N_CROWD        ((unsigned int)PACKET_BURST_MAX)
 
 struct open_length {
 	uint32_t at;
