@@ -306,8 +306,7 @@ attend_file(struct writer *w)
 {
 	struct err e;
 
-	if (__atomic_exchange_n(&w->rotate, false, __ATOMIC_RELAXED) ||
-		(w->file != NULL && is_due(w)))
+	if (w->file != NULL && is_due(w))
 		close_file(w);
 	attend_room(w);
 	if (w->file != NULL || !w->has_room || clock_ns() - w->failed_ns < REOPEN_NS)
@@ -328,8 +327,10 @@ flush_if_due(struct writer *w)
 	if (w->file == NULL || clock_ns() - w->flushed_ns < FLUSH_NS)
 		return;
 	w->flushed_ns = clock_ns();
-	if (access(w->status.file, F_OK) != 0 && errno == ENOENT)
-		writer_rotate(w);
+	if (access(w->status.file, F_OK) != 0 && errno == ENOENT) {
+		close_file(w);
+		return;
+	}
 	status = capture_file_flush(w->file);
 	if (status == 0) {
 		clear_failure(w, FAIL_FILE);
@@ -457,24 +458,47 @@ take_copy(void *context, unsigned int ring, const struct mirror_note *note, cons
 }
 
 static unsigned int
-pass(struct writer *w)
+drain(struct writer *w)
 {
 	const struct mirror_output output = { .take = take_copy, .context = w };
 	unsigned int n;
 
-	__atomic_store_n(&w->passed_ns, clock_ns(), __ATOMIC_RELAXED);
-	attend_generation(w);
-	attend_file(w);
 	w->has_failed = false;
 	w->n_written = 0;
 	n = mirror_drain_to(w->rings, w->n_rings, &output);
-	attend_custody(w);
-	rte_rcu_qsbr_quiescent(publisher_writer(w->publisher), 0);
 	pthread_mutex_lock(&w->lock);
 	w->status.written += w->n_written;
 	memcpy(w->status.causes, w->lost, sizeof(w->lost));
 	w->status.lost = w->lost[CUSTODY_WRITE] + w->lost[CUSTODY_SPACE];
 	pthread_mutex_unlock(&w->lock);
+	return n;
+}
+
+/* A file that is asked to end has all copies of before. */
+static unsigned int
+rotate_if_asked(struct writer *w)
+{
+	unsigned int n;
+
+	if (!__atomic_exchange_n(&w->rotate, false, __ATOMIC_ACQUIRE))
+		return 0;
+	n = drain(w);
+	close_file(w);
+	return n;
+}
+
+static unsigned int
+pass(struct writer *w)
+{
+	unsigned int n;
+
+	__atomic_store_n(&w->passed_ns, clock_ns(), __ATOMIC_RELAXED);
+	attend_generation(w);
+	n = rotate_if_asked(w);
+	attend_file(w);
+	n += drain(w);
+	attend_custody(w);
+	rte_rcu_qsbr_quiescent(publisher_writer(w->publisher), 0);
 	flush_if_due(w);
 	checkpoint_if_due(w);
 	return n;
@@ -576,7 +600,7 @@ writer_stop(struct writer *w, struct writer_status *last)
 void
 writer_rotate(struct writer *w)
 {
-	__atomic_store_n(&w->rotate, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&w->rotate, true, __ATOMIC_RELEASE);
 }
 
 struct custody *
