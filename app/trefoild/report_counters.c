@@ -220,9 +220,8 @@ workers_json(const struct daemon *d)
 	unsigned int i;
 
 	for (i = 0; i < d->n_workers; i++) {
-		struct stats_total s = { .rx = { 0, 0 } };
+		struct stats_total s = stats_of(&d->workers[i].stats);
 
-		stats_total_add(&s, &d->workers[i].stats);
 		snprintf(key, sizeof(key), "core %u", d->settings->cores[i]);
 		worker = json_pack("{s:o, s:o, s:o, s:o}", "rx", pair_json(&s.rx), "forwarded",
 			pair_json(&s.forwarded), "dropped", pair_json(&s.dropped), "mirrored",

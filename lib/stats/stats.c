@@ -42,13 +42,6 @@ stats_class_fini(struct stats_class *c)
 	*c = (struct stats_class){ .all = NULL };
 }
 
-static void
-add_pair(struct stats_pair *sum, const struct stats_pair *pair)
-{
-	sum->packets += pair->packets;
-	sum->bytes += pair->bytes;
-}
-
 /* Read once, so that the parts and their sums agree. */
 static void
 add_reason(struct stats_total *total, const struct stats_worker *worker, unsigned int reason)
@@ -56,12 +49,12 @@ add_reason(struct stats_total *total, const struct stats_worker *worker, unsigne
 	struct stats_pair dropped = stats_read(&worker->fate[reason]),
 			  forwarded = stats_read(&worker->fate[STATS_FORWARDED | reason]);
 
-	add_pair(&total->reason[reason][0], &forwarded);
-	add_pair(&total->reason[reason][1], &dropped);
-	add_pair(&total->forwarded, &forwarded);
-	add_pair(&total->dropped, &dropped);
-	add_pair(&total->rx, &forwarded);
-	add_pair(&total->rx, &dropped);
+	stats_sum(&total->reason[reason][0], &forwarded);
+	stats_sum(&total->reason[reason][1], &dropped);
+	stats_sum(&total->forwarded, &forwarded);
+	stats_sum(&total->dropped, &dropped);
+	stats_sum(&total->rx, &forwarded);
+	stats_sum(&total->rx, &dropped);
 }
 
 void
