@@ -8,6 +8,11 @@
  */
 #pragma once
 
+/* Of functions that are only called where isa_selected allows it. */
+#define ISA_TARGET_AVX2 __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt")))
+#define ISA_TARGET_AVX512                                                                          \
+	__attribute__((target("avx512f,avx512bw,avx512vl,avx2,bmi,bmi2,lzcnt,popcnt")))
+
 enum isa { ISA_SCALAR, ISA_AVX2, ISA_AVX512, ISA_N };
 
 /* HOT: to be read, not to be set. */

@@ -7,6 +7,8 @@
  */
 #include "packet/burst_impl.h"
 
+#include "base/isa.h"
+
 #include <assert.h>
 #include <netinet/in.h>
 #include <rte_prefetch.h>
@@ -14,7 +16,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define AVX512        __attribute__((target("avx512f,avx512bw,avx512vl,avx2,bmi,bmi2,lzcnt,popcnt")))
+#define AVX512        ISA_TARGET_AVX512
 #define AVX512_INLINE AVX512 static inline __attribute__((always_inline))
 #define LANES         16u
 #define ALL_LANES     0xffffu

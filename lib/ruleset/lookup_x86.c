@@ -5,11 +5,13 @@
  */
 #include "lookup_impl.h"
 
+#include "base/isa.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define AVX2   __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt")))
-#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx2,bmi,bmi2,lzcnt,popcnt")))
+#define AVX2   ISA_TARGET_AVX2
+#define AVX512 ISA_TARGET_AVX512
 
 /* Unsigned numbers are compared by which is the greater of two. */
 AVX2 LOOKUP_INLINE unsigned int
