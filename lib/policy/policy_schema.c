@@ -229,9 +229,9 @@ static const struct schema_section sections[] = {
 	SECTION("limits", limit_keys, "A frame that exceeds one of these is unparsable."),
 	SECTION("ports", port_keys,
 		"UDP destination ports of tunnels to look into. A list replaces the default one of "
-		"its tunnel; no port may belong to two. With more than about 30 in all, plain "
-		"frames "
-		"are parsed one by one, which takes longer."),
+		"its tunnel; no port may belong to two. "
+		"With more than about 30 in all, plain frames are parsed one by one, which takes "
+		"longer."),
 	SECTION("evidence", evidence_keys, "What the mirror keeps of its copies."),
 	SECTION("nat64", nat64_keys,
 		"Addresses under these are judged by the IPv4 address that they embed."),
