@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define FRAME_MAX   2048
+#define N_COPIES    19
 #define N_MUTATIONS 3000000
 
 struct fixture {
@@ -155,8 +156,6 @@ wrap(struct rte_mbuf *m, uint8_t *bytes, uint32_t length)
 	m->pkt_len = length;
 	m->nb_segs = 1;
 }
-
-#define N_COPIES 19
 
 static bool
 is_same(const struct classify_result *a, const struct classify_result *b)
