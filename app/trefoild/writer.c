@@ -480,7 +480,7 @@ rotate_if_asked(struct writer *w)
 {
 	unsigned int n;
 
-	if (!__atomic_exchange_n(&w->rotate, false, __ATOMIC_ACQUIRE))
+	if (!__atomic_exchange_n(&w->rotate, false, __ATOMIC_ACQUIRE) || w->file == NULL)
 		return 0;
 	n = drain(w);
 	close_file(w);
